@@ -1,0 +1,34 @@
+# `make demo` and `make test` are all a fresh clone needs; both make .venv first.
+PYTHON ?= python3
+VENV := .venv/bin
+
+.PHONY: demo test lint fix bench eval clean
+
+.venv/.ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(VENV)/pip install --quiet --disable-pip-version-check uv
+	$(VENV)/uv pip sync --quiet --require-hashes requirements.txt || $(VENV)/pip install --quiet --require-hashes -r requirements.txt
+	$(VENV)/uv pip install --quiet --no-deps --no-build-isolation -e . || $(VENV)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch .venv/.ready
+
+demo: .venv/.ready
+	$(VENV)/patchbay demo
+
+lint: .venv/.ready
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+test: lint
+	$(VENV)/pytest -q -n 3 --dist loadfile --durations=15
+
+fix: .venv/.ready
+	$(VENV)/ruff format .
+	$(VENV)/ruff check --fix .
+
+eval: .venv/.ready
+	$(VENV)/patchbay eval all
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

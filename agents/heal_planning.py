@@ -1,0 +1,111 @@
+"""From a diagnosis to a plan: pure decisions, by the runbook and by what the evidence bears."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agents.heal_states import Diagnosis, LostColumn, OtherDatabase, Plan
+from knowledge.runbooks import Remedy, Risk, Runbook
+from tools.diagnosis.evidence import Evidence
+from tools.diagnosis.posterior import weigh
+
+SURE = 0.6  # faults.md 84: below this the cause is unknown
+MOST_TRIES = 2  # of remedies that change something, for one cause of one integration within the window
+STOPPED = "self.healing_ineffective"
+CHANGING: frozenset[Remedy] = frozenset({"sync_again", "rename_column", "use_database"})
+
+
+def diagnosed(evidence: Evidence, books: Mapping[str, Runbook], at: str) -> Diagnosis:
+    """The most probable cause; `none` where all is quiet, `unknown` where nothing is sure enough."""
+    weighed = weigh(evidence.facts, books)
+    best = weighed[0]
+    cause, probability = best.code, best.probability
+    if evidence.is_quiet:
+        cause, probability = "none", 1.0 - max(each.probability for each in weighed if each.code != "unknown")
+    elif cause != "unknown" and probability < SURE:
+        cause = "unknown"
+    elif cause == "unknown" and "passed" in evidence.facts:
+        cause = evidence.facts["passed"]  # no runbook of its own, but it is over
+    return Diagnosis(
+        root_cause=cause, probability=probability, supporting=best.supporting, contradicting=best.contradicting,
+        facts=evidence.facts, streams=evidence.streams, codes=evidence.codes, at=at,
+        lost=tuple(
+            LostColumn(
+                table=each.table, column=each.column, structural=each.structural, verdict=each.verdict, rows=each.rows,
+                successor=each.candidates[0].column if each.candidates else None,
+                overlap=each.candidates[0].overlap if each.candidates else 0.0,
+            )
+            for each in evidence.lost
+        ),
+        databases=tuple(
+            OtherDatabase(name=each.name, address=each.address, overlap=each.overlap, rows=each.rows)
+            for each in evidence.databases if each.is_ours
+        ),
+    )  # fmt: skip
+
+
+def planned(diagnosis: Diagnosis, books: Mapping[str, Runbook], tries: int, plan_id: str) -> Plan:
+    """The remedy that the runbook names, as far as the evidence bears it; `tries` were made in the window already."""
+    book = books.get(diagnosis.root_cause)
+    guidance: dict[str, str] = dict(book.guidance.items()) if book else {}
+    by_hand = Plan(
+        id=plan_id, remedy=None, risk="human", guidance=guidance, streams=diagnosis.streams, attempt=tries + 1
+    )
+    plan = _with_remedy(diagnosis, book, by_hand)
+    if plan.remedy in CHANGING and tries >= MOST_TRIES:
+        said = {language: f"{text} {guidance.get(language, '')}" for language, text in books[STOPPED].guidance.items()}
+        return by_hand.model_copy(update={"escalated": STOPPED, "guidance": said})
+    return plan
+
+
+def _with_remedy(diagnosis: Diagnosis, book: Runbook | None, plan: Plan) -> Plan:
+    if diagnosis.facts.get("passed") == diagnosis.root_cause:
+        what = ", ".join(diagnosis.streams)
+        return plan.model_copy(update={"remedy": "sync_again", "risk": "safe", "what": what})
+    if book is None or book.remedy is None:
+        return plan
+    if book.remedy == "rename_column":
+        return _rename(diagnosis, plan)
+    if book.remedy == "use_database":
+        return _database(diagnosis, plan)
+    return plan.model_copy(update={"remedy": book.remedy, "risk": book.risk})
+
+
+def _rename(diagnosis: Diagnosis, plan: Plan) -> Plan:
+    """Follow only where every lost column has exactly one successor by value, and none is one the walk stands on."""
+    lost = diagnosis.lost
+    if not lost or any(each.structural or each.verdict not in {"followed", "proposed"} for each in lost):
+        return plan
+    risk: Risk = "safe" if all(each.verdict == "followed" for each in lost) else "guarded"
+    renames = tuple((each.table, each.column, each.successor or "") for each in lost)
+    what = ", ".join(
+        f"{each.table}.{each.column} → {each.successor} ({each.overlap:.1%} / {each.rows})" for each in lost
+    )
+    streams = tuple(sorted({each.table for each in lost}))
+    return plan.model_copy(
+        update={"remedy": "rename_column", "risk": risk, "renames": renames, "what": what, "streams": streams}
+    )
+
+
+def _database(diagnosis: Diagnosis, plan: Plan) -> Plan:
+    """Another database takes the place of one that is gone only if its rows are ours, and only after a yes."""
+    if len(diagnosis.databases) != 1:
+        return plan
+    there = diagnosis.databases[0]
+    what = f"{there.name} ({there.overlap:.1%} / {there.rows})"
+    return plan.model_copy(update={"remedy": "use_database", "risk": "guarded", "address": there.address, "what": what})
+
+
+def guidance_for(diagnosis: Diagnosis, plan: Plan) -> str:
+    """What a person reads in English: the runbook's words, and what exactly the evidence leaves open."""
+    if diagnosis.root_cause == "none":
+        return "Nothing is wrong: the connection works and the last runs are green."
+    text = plan.guidance.get("en") or "Nothing that we know explains it; the evidence is in the incident."
+    open_points = {
+        "schema.structural": "The walk itself stands on {}: the system's manifest must name the new column.",
+        "schema.lookalikes": "Several new columns hold the same values: {}.",
+        "schema.thin": "Too few values are told to compare: {}.",
+        "schema.table": "Not to be seen at all: {}.",
+    }
+    said = [words.format(diagnosis.facts[fact]) for fact, words in open_points.items() if fact in diagnosis.facts]
+    return " ".join([text, *said])

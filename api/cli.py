@@ -1,0 +1,299 @@
+"""The command line. Imports nothing but typer here: every command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="patchbay", add_completion=False, pretty_exceptions_enable=False,
+    help="One address in, a live, mapped, scheduled, self-healing integration out.",
+)  # fmt: skip
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output, nothing else there.")]
+Integration = Annotated[str, typer.Argument(help="The integration's id, or enough of it to be unique.")]
+
+
+@app.command()
+def demo(
+    json: Json = False,
+    keep: Annotated[bool, typer.Option(help="Leave everything up and say where.")] = False,
+) -> None:
+    """Start simulated practices, onboard them, sync, break one, heal it, and report."""
+    from api.commands.demo import run_demo
+
+    _end(run_demo(as_json=json, keep=keep))
+
+
+@app.command()
+def systems(
+    key: Annotated[str | None, typer.Argument(help="One system's key, or any name people use for it.")] = None,
+    json: Json = False,
+) -> None:
+    """The catalogue: methods, authentication, entities, quirks, how well proven."""
+    from api.commands.catalogue import show_systems
+
+    _end(show_systems(key, as_json=json))
+
+
+@app.command()
+def simulate(
+    key: Annotated[str, typer.Argument(help="The system to stand in for, e.g. dentrix.")],
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of its data address (default: a free one).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same practice.")] = 7,
+    patients: Annotated[int, typer.Option(min=1, max=200_000, help="How many patients.")] = 500,
+    json: Json = False,
+) -> None:
+    """A faithful local stand-in of a system over its real protocols; runs until Ctrl-C."""
+    from api.commands.simulate import run_simulator
+
+    _end(run_simulator(key, port=port, seed=seed, patients=patients, as_json=json))
+
+
+@app.command()
+def detect(
+    address: Annotated[str, typer.Argument(help="A URL, host, host:port or folder.")],
+    credentials: Annotated[str | None, typer.Option(help="JSON file with the login; - reads standard input.")] = None,
+    json: Json = False,
+) -> None:
+    """Which system, version and method answers there, with evidence."""
+    from api.commands.detect import run_detect
+
+    _end(run_detect(address, credentials, as_json=json))
+
+
+@app.command()
+def connect(
+    address: Annotated[str, typer.Argument(help="A URL, host, host:port or folder.")],
+    credentials: Annotated[str | None, typer.Option(help="JSON file with the login; - reads standard input.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take what is safe without a person; the rest stays unmapped.")
+    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="Start afresh although an onboarding is open.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Stop after saying what would be read.")] = False,
+    practice: Annotated[str | None, typer.Option(help="The practice's name.")] = None,
+    country: Annotated[str | None, typer.Option(help="ISO 3166 code, e.g. DE.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="IANA zone, e.g. Europe/Berlin.")] = None,
+    entities: Annotated[str | None, typer.Option(help="Only these, e.g. Patient,Appointment.")] = None,
+    docs: Annotated[str | None, typer.Option(help="A description: column list, schema JSON, OpenAPI.")] = None,
+    json: Json = False,
+) -> None:
+    """The whole onboarding: detect, configure, validate, map, first sync, schedule, health."""
+    from api.commands.connect import ConnectOptions, run_connect
+
+    options = ConnectOptions(address, credentials, yes, new, plan, practice, country, time_zone, entities, docs)
+    _end(run_connect(options, as_json=json))
+
+
+@app.command()
+def questions(
+    thread: Annotated[str | None, typer.Argument(help="Only this onboarding's.")] = None,
+    export: Annotated[str | None, typer.Option(help="Write them to a CSV that `correct` takes back.")] = None,
+    json: Json = False,
+) -> None:
+    """What waits for a person."""
+    from api.commands.questions import show_questions
+
+    _end(show_questions(thread, export, as_json=json))
+
+
+@app.command()
+def answer(
+    thread: Annotated[str, typer.Argument(help="The onboarding's id.")],
+    question: Annotated[str, typer.Argument(help="The question's id.")],
+    value: Annotated[str, typer.Argument(help="One of its options, a value, or for credentials a file.")],
+    json: Json = False,
+) -> None:
+    """Answer a question; the onboarding goes on by itself."""
+    from api.commands.questions import run_answer
+
+    _end(run_answer(thread, question, value, as_json=json))
+
+
+@app.command()
+def integrations(json: Json = False) -> None:
+    """All integrations and their state."""
+    from api.commands.integrations import show_integrations
+
+    _end(show_integrations(as_json=json))
+
+
+@app.command()
+def records(
+    integration: Integration,
+    entity: Annotated[str, typer.Argument(help="A canonical entity, e.g. Patient.")],
+    reveal: Annotated[bool, typer.Option(help="Show the values; this is audited.")] = False,
+    json: Json = False,
+) -> None:
+    """The canonical records of an integration, masked unless revealed."""
+    from api.commands.records import show_records
+
+    _end(show_records(integration, entity, reveal=reveal, as_json=json))
+
+
+@app.command("dead-letters")
+def dead_letters(
+    integration: Integration,
+    replay: Annotated[bool, typer.Option(help="Try them again now.")] = False,
+    json: Json = False,
+) -> None:
+    """What could not be processed, with the reason."""
+    from api.commands.records import show_dead_letters
+
+    _end(show_dead_letters(integration, replay=replay, as_json=json))
+
+
+@app.command()
+def pause(integration: Integration, json: Json = False) -> None:
+    """Stop syncing an integration; nothing is lost."""
+    from api.commands.integrations import set_state
+
+    _end(set_state(integration, "paused", as_json=json))
+
+
+@app.command()
+def resume(integration: Integration, json: Json = False) -> None:
+    """Go on syncing a paused integration where it stopped."""
+    from api.commands.integrations import set_state
+
+    _end(set_state(integration, "live", as_json=json))
+
+
+@app.command()
+def disconnect(
+    integration: Integration,
+    erase: Annotated[bool, typer.Option(help="Delete everything we hold of it as well.")] = False,
+    json: Json = False,
+) -> None:
+    """End an integration."""
+    from api.commands.integrations import run_disconnect
+
+    _end(run_disconnect(integration, erase=erase, as_json=json))
+
+
+@app.command("map")
+def map_source(
+    source: Annotated[
+        str, typer.Argument(help="A schema JSON, CSV, XML, JSON, GDT or HL7 file, a folder, or a database URL.")
+    ],
+    target: Annotated[str | None, typer.Option(help="A schema JSON to map to instead of the canonical model.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many candidates a column.")] = 5,
+    credentials: Annotated[str | None, typer.Option(help="JSON file with the login of a database.")] = None,
+    json: Json = False,
+) -> None:
+    """Mapping suggestions with calibrated confidence and evidence."""
+    from api.commands.mapping import run_map
+
+    _end(run_map(source, target, top, credentials, as_json=json))
+
+
+@app.command()
+def correct(file: Annotated[str, typer.Argument(help="Corrections as CSV or JSON lines.")], json: Json = False) -> None:
+    """Record corrections; open questions they answer are answered."""
+    from api.commands.mapping import run_correct
+
+    _end(run_correct(file, as_json=json))
+
+
+@app.command()
+def sync(
+    integration: Annotated[str | None, typer.Argument(help="The integration's id.")] = None,
+    due: Annotated[bool, typer.Option(help="Run everything whose time has come.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring an integration up to date now, or everything that is due."""
+    from api.commands.sync import run_sync
+
+    _end(run_sync(integration, due=due, as_json=json))
+
+
+@app.command()
+def health(
+    integration: Annotated[str | None, typer.Argument(help="Only this one.")] = None, json: Json = False
+) -> None:
+    """How the integrations are, stream by stream."""
+    from api.commands.health import show_health
+
+    _end(show_health(integration, as_json=json))
+
+
+@app.command()
+def heal(integration: Integration, json: Json = False) -> None:
+    """Find the root cause, apply the safe remedy, verify it, or say what a person must do."""
+    from api.commands.health import run_heal
+
+    _end(run_heal(integration, as_json=json))
+
+
+@app.command()
+def migrate(json: Json = False) -> None:
+    """Bring the database's tables up to date."""
+    from api.commands.store import run_migrate
+
+    _end(run_migrate(as_json=json))
+
+
+@app.command()
+def backup(file: Annotated[str, typer.Argument(help="Where to write it.")], json: Json = False) -> None:
+    """A consistent copy while running; the key is kept apart."""
+    from api.commands.store import run_backup
+
+    _end(run_backup(file, as_json=json))
+
+
+@app.command()
+def restore(file: Annotated[str, typer.Argument(help="A backup.")], json: Json = False) -> None:
+    """Put a backup into an empty home."""
+    from api.commands.store import run_restore
+
+    _end(run_restore(file, as_json=json))
+
+
+@app.command("eval")
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="mapping, detection, onboarding or all.")] = "all",
+    sets: Annotated[str | None, typer.Option(help="A folder of labelled schemas for the mapping suite.")] = None,
+    json: Json = False,
+) -> None:
+    """The evaluation harness."""
+    from api.commands.evaluate import run_eval
+
+    _end(run_eval(suite, sets, as_json=json))
+
+
+def _end(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run a command; every failure is one clear sentence and an exit code, never a trace."""
+    try:
+        _check_arguments()
+        code = app(standalone_mode=False) if sys.argv[1:] else _show_help()
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one sentence
+        from api.failures import exit_code, sentence_of, trace_of
+
+        sys.stderr.write(trace_of(error))
+        typer.echo(f"patchbay: {sentence_of(error)}", err=True)
+        code = exit_code(error)
+    sys.exit(code or 0)
+
+
+def _check_arguments() -> None:
+    """Arguments are text: bytes that are none can be neither stored nor shown."""
+    for number, argument in enumerate(sys.argv[1:], 1):
+        if not argument.isascii() and argument.encode("utf-8", "replace").decode() != argument:
+            raise typer.BadParameter(f"argument {number} is not UTF-8 text")
+
+
+def _show_help() -> int:
+    """No command is wrong usage, and the help is what mends it."""
+    app(["--help"], standalone_mode=False)
+    return 2

@@ -1,0 +1,57 @@
+"""`patchbay eval`: the suites, each a report for a person and a document for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from api.output import Output
+from api.running import run
+from knowledge.errors import BadInput
+
+SUITES = ("mapping", "detection", "onboarding")
+
+
+def run_eval(suite: str, sets: str | None, *, as_json: bool) -> int:
+    """Run one suite or all. Exit code 1 where a suite misses a figure that must never be missed."""
+    output = Output(as_json)
+    if suite not in {*SUITES, "all"}:
+        raise BadInput("SUITE", f"there is no suite {suite!r}.", f"Choose from {', '.join(SUITES)} or all.")
+    if sets is not None and not Path(sets).is_dir():
+        raise BadInput("--sets", f"{sets} is no folder.", "Name the folder that holds the labelled schemas.")
+    failed = False
+    for name in SUITES if suite == "all" else (suite,):
+        output.say(f"Running {name} …")
+        report, text, good = _RUNNERS[name](sets)
+        output.line({"suite": name, "good": good, **report.model_dump(mode="json")})
+        output.text(text)
+        failed = failed or not good
+    return 1 if failed else 0
+
+
+def _mapping(sets: str | None) -> tuple[BaseModel, str, bool]:
+    from evals.suites import mapping
+
+    report = mapping.run(Path(sets) if sets else None)
+    return report, mapping.as_text(report), True
+
+
+def _detection(_: str | None) -> tuple[BaseModel, str, bool]:
+    from evals.suites import detection
+
+    report = run(detection.run)
+    return report, detection.as_text(report), report.good
+
+
+def _onboarding(_: str | None) -> tuple[BaseModel, str, bool]:
+    from evals.suites import onboarding
+
+    report = run(onboarding.run)
+    return report, onboarding.as_text(report), report.good
+
+
+_RUNNERS: dict[str, Callable[[str | None], tuple[BaseModel, str, bool]]] = {
+    "mapping": _mapping, "detection": _detection, "onboarding": _onboarding,
+}  # fmt: skip

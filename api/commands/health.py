@@ -1,0 +1,119 @@
+"""`patchbay health` and `patchbay heal`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.answering import found_question, take_answer
+from api.output import Output, short_time
+from api.running import context_of, found, run, run_at_home, store_for, why_at_rest
+from tools.clock import utc_now
+
+if TYPE_CHECKING:
+    from agents.health import HealReport
+    from tools.store.models import Integration
+    from tools.store.open import Store
+
+
+def show_health(wanted: str | None, *, as_json: bool) -> int:
+    """The last run, freshness and next turn of every stream. Exit code 0: to look is no failure."""
+    output = Output(as_json)
+
+    async def work() -> int:
+        async with store_for(output) as store:
+            chosen = [await found(store, wanted)] if wanted else await store.integrations.list()
+            for integration in chosen:
+                _show(output, integration, await _endpoints(store, integration))
+            if not chosen:
+                output.text("Nothing to look at yet: patchbay connect ADDRESS")
+        return 0
+
+    return run_at_home(work)
+
+
+def _show(output: Output, integration: Integration, endpoints: list[dict[str, object]]) -> None:
+    good = integration.state == "live" and all(each["status"] == "ok" for each in endpoints)
+    output.line(
+        {"integration": integration.id, "practice": integration.practice_id, "system": integration.system,
+         "state": integration.state, "status": "ok" if good else "degraded", "endpoints": endpoints}
+    )  # fmt: skip
+    title = f"{integration.id}: {integration.system} by {integration.method}, {integration.state}"
+    rows = [
+        (each["name"], each["status"], _age(each["freshness_s"]), short_time(each["due_at"]), each["why"])
+        for each in endpoints
+    ]
+    output.table(title, ("stream", "last run", "age", "next", "why"), rows)
+
+
+async def _endpoints(store: Store, integration: Integration) -> list[dict[str, object]]:
+    """The last run of every stream, its age in seconds, and when it is due."""
+    endpoints: list[dict[str, object]] = []
+    for state in await store.streams.list(integration.id):
+        last = await store.runs.latest(integration.id, state.stream)
+        fresh = (utc_now() - state.last_success_at).total_seconds() if state.last_success_at else None
+        endpoints.append(
+            {"name": state.stream, "status": last.status if last else "never ran", "freshness_s": fresh,
+             "due_at": state.due_at.isoformat().replace("+00:00", "Z"), "last_error": last.code if last else None,
+             "why": last.sentence if last and last.sentence else state.why}
+        )  # fmt: skip
+    return endpoints
+
+
+def _age(seconds: object) -> str:
+    """Seconds as a person says them."""
+    if not isinstance(seconds, float):
+        return ""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def run_heal(wanted: str, *, as_json: bool) -> int:
+    """Exit code 0 when it is healthy or was healed, 1 when a person or time must help."""
+    output = Output(as_json)
+
+    async def work() -> int:
+        async with store_for(output) as store:
+            integration = await found(store, wanted)
+            if why := why_at_rest(integration):
+                output.say(f"{integration.id} was not looked at: {why}.")
+                return 1
+            from agents.health import heal_integration
+
+            report = await heal_integration(context_of(store), integration.id)
+        return show_report(output, integration.id, report)
+
+    return run(work)
+
+
+async def answer_incident(output: Output, store: Store, incident_id: str, wanted: str, value: str) -> int:
+    """Take a yes or no to a remedy and let the healing go on. Exit codes as of `heal`."""
+    from agents.driver import drive
+    from agents.health import report_of
+
+    await take_answer(store, await found_question(store, incident_id, wanted), value)
+    context = context_of(store)
+    busy = [event async for event in drive(context, incident_id) if event["event"] == "busy"]
+    if busy:
+        output.say("The answer is taken; the process that is healing this integration goes on with it.")
+        return 0
+    incident = await store.incidents.get(incident_id)
+    return show_report(output, incident.integration_id, await report_of(context, incident_id))
+
+
+def show_report(output: Output, integration_id: str | None, report: HealReport) -> int:
+    """Print how a healing stands. Exit code 0 when it is healthy or was healed, 1 when a person or time must help."""
+    output.line({"event": "healed", "integration": integration_id, **report.model_dump(exclude={"others"})})
+    output.text(f"{report.root_cause} ({report.probability:.0%}): {report.status}. {report.sentence}")
+    for reason in report.supporting:
+        output.text(f"  for:     {reason}")
+    for reason in report.contradicting:
+        output.text(f"  against: {reason}")
+    done = report.status in {"healed", "healthy"}
+    if not done and report.guidance:
+        output.text(f"EN  {report.guidance['en']}\nDE  {report.guidance['de']}")
+    for question in report.questions:
+        output.text(f"It waits for your yes or no: patchbay answer {report.incident} {question} yes")
+    rest = [show_report(output, integration_id, each) for each in report.others]
+    return 0 if done and not any(rest) else 1

@@ -1,0 +1,99 @@
+"""`patchbay integrations`, `pause`, `resume`, `disconnect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.output import Output, short_time
+from api.running import found, run_at_home, store_for
+from tools.clock import utc_now
+
+if TYPE_CHECKING:
+    from tools.store.models import Integration
+    from tools.store.open import Store
+
+
+def show_integrations(*, as_json: bool) -> int:
+    """All integrations, newest last."""
+    output = Output(as_json)
+
+    async def work() -> int:
+        async with store_for(output) as store:
+            rows = []
+            for each in await store.integrations.list():
+                practice = await store.practices.get(each.practice_id)
+                streams = await store.streams.list(each.id)
+                due = min((stream.due_at for stream in streams if stream.due_at), default=None)
+                counted = await store.records.count(each.id)
+                output.line(
+                    {**each.model_dump(mode="json", exclude={"credentials_ref"}), "practice": practice.name,
+                     "time_zone": practice.time_zone, "records": counted, "next_sync": due}
+                )  # fmt: skip
+                rows.append(
+                    (
+                        each.id,
+                        practice.name,
+                        each.system,
+                        each.method,
+                        each.state,
+                        sum(counted.values()),
+                        short_time(due),
+                    )
+                )
+            output.table("Integrations" if rows else "No integration yet: patchbay connect ADDRESS",
+                         ("id", "practice", "system", "method", "state", "records", "next sync"), rows)  # fmt: skip
+        return 0
+
+    return run_at_home(work)
+
+
+def set_state(wanted: str, state: str, *, as_json: bool) -> int:
+    """Pause or resume. Only what was live or paused changes; anything else says why not."""
+    output = Output(as_json)
+
+    async def work() -> int:
+        async with store_for(output) as store:
+            integration = await found(store, wanted)
+            if integration.state not in {"live", "paused"}:
+                output.say(f"{integration.id} is {integration.state}: only a live or paused one can be {state}.")
+                output.line({"integration": integration.id, "state": integration.state})
+                return 1
+            await store.integrations.update(integration.id, state=state)
+            await store.audit.record("integration." + state, integration.id, "cli", {})
+            output.line({"integration": integration.id, "state": state})
+            output.text(f"{integration.id} is {state}.")
+        return 0
+
+    return run_at_home(work)
+
+
+def run_disconnect(wanted: str, *, erase: bool, as_json: bool) -> int:
+    """End an integration; with `erase` all that we hold of it goes too."""
+    output = Output(as_json)
+
+    async def work() -> int:
+        async with store_for(output) as store:
+            integration = await found(store, wanted)
+            await store.integrations.update(integration.id, state="disconnected", updated_at=utc_now())
+            if integration.thread_id:
+                await store.questions.close_obsolete(integration.thread_id, ())
+                await store.threads.update(integration.thread_id, status="done")
+            if erase:
+                await _erase(store, integration)
+            await store.audit.record(
+                "integration.erased" if erase else "integration.disconnected", integration.id, "cli", {}
+            )
+            output.line({"integration": integration.id, "state": "disconnected", "erased": erase})
+            output.text(f"{integration.id} is disconnected{' and erased' if erase else ''}.")
+        return 0
+
+    return run_at_home(work)
+
+
+async def _erase(store: Store, integration: Integration) -> None:
+    """All that we hold of it, and every login that was handed over while it was onboarded."""
+    if integration.thread_id:
+        for question in await store.questions.list(integration.thread_id, status="answered"):
+            if question.kind == "credentials" and question.answer:
+                await store.credentials.delete(question.answer)
+    await store.integrations.erase(integration.id)

@@ -1,0 +1,49 @@
+"""`patchbay migrate`, `backup`, `restore`."""
+
+from __future__ import annotations
+
+from api.output import Output
+from api.running import run_at_home
+from knowledge.errors import BadInput
+from tools.store.settings import Settings
+from tools.text_file import named_path
+
+
+def run_migrate(*, as_json: bool) -> int:
+    """Bring all tables up to date, the checkpoints' too."""
+    from tools.store.open import migrate
+
+    output = Output(as_json)
+    changed = run_at_home(lambda: migrate(Settings()))
+    output.line({"migrated": True, "changed": changed})
+    output.text("The tables were brought up to date." if changed else "The tables are up to date already.")
+    return 0
+
+
+def run_backup(file: str, *, as_json: bool) -> int:
+    """Write a consistent copy; the key is not in it."""
+    from tools.store.backup import backup
+
+    output, settings = Output(as_json), Settings()
+    path = named_path(f"FILE {file}", file, "Name a file in a folder of yours.")
+    if path.is_dir():
+        raise BadInput(f"FILE {file}", "is a folder.", "Name a file in it.")
+    run_at_home(lambda: backup(settings, path))
+    output.line({"backup": file})
+    output.text(f"{file} holds a consistent copy. The key is not in it: keep {settings.home / 'master.key'} apart.")
+    return 0
+
+
+def run_restore(file: str, *, as_json: bool) -> int:
+    """Put a backup into an empty home or database."""
+    from tools.store.backup import restore
+
+    output, settings = Output(as_json), Settings()
+    mend = "Name a file that `patchbay backup` wrote."
+    path = named_path(f"FILE {file}", file, mend)
+    if not path.is_file():
+        raise BadInput(f"FILE {file}", "is no file.", mend)
+    run_at_home(lambda: restore(settings, path))
+    output.line({"restored": file})
+    output.text(f"{file} was restored to {settings.home}.")
+    return 0

@@ -1,0 +1,71 @@
+"""`patchbay sync`: one integration now, or everything that is due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.output import Output
+from api.running import context_of, found, holder, run, store_for, why_at_rest
+from knowledge.errors import BadInput
+
+if TYPE_CHECKING:
+    from tools.store.models import Run
+    from tools.store.open import Store
+
+
+def run_sync(wanted: str | None, *, due: bool, as_json: bool) -> int:
+    """Exit code 1 unless every run is green: a partial or degraded one is not."""
+    output = Output(as_json)
+    if (wanted is None) == (not due):
+        raise BadInput(
+            "sync",
+            "wants an integration or --due, not both or neither.",
+            "Write `patchbay sync INTEGRATION` or `patchbay sync --due`.",
+        )
+
+    async def work() -> int:
+        async with store_for(output) as store:
+            runs = await (_due(store) if wanted is None else _one(output, store, wanted))
+        if runs is None:
+            return 1
+        _show(output, runs)
+        return 0 if all(each.status == "ok" for each in runs) else 1
+
+    return run(work)
+
+
+async def _due(store: Store) -> list[Run]:
+    from agents.sync_schedule import replan_if_due
+    from tools.sync.integration import sync_due
+
+    runs = await sync_due(store, holder())
+    for integration_id in sorted({each.integration_id for each in runs}):
+        await replan_if_due(context_of(store), integration_id)
+    return runs
+
+
+async def _one(output: Output, store: Store, wanted: str) -> list[Run] | None:
+    """The runs of one integration, None where it is at rest: then nothing was read."""
+    from tools.sync.integration import sync_integration
+
+    integration = await found(store, wanted)
+    if why := why_at_rest(integration):
+        output.say(f"{integration.id} was not synced: {why}.")
+        return None
+
+    def progress(stream: str, rows: int) -> None:
+        if not output.as_json:
+            output.say(f"  {stream}: {rows} rows")
+
+    return await sync_integration(store, integration.id, holder(), progress=progress)
+
+
+def _show(output: Output, runs: list[Run]) -> None:
+    for each in runs:
+        output.line({"event": "run", **each.model_dump(mode="json")})
+    rows = [
+        (each.stream, each.status, each.read, each.created, each.updated, each.deleted, each.dead, each.held, each.sentence)
+        for each in runs
+    ]  # fmt: skip
+    columns = ("stream", "status", "read", "new", "changed", "gone", "dead", "held", "why")
+    output.table("Sync" if rows else "Nothing is due.", columns, rows)

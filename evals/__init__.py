@@ -1,0 +1,1 @@
+"""How well: simulators, suites, data sets, benchmarks."""

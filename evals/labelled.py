@@ -1,0 +1,71 @@
+"""Labelled schemas: a source with the right answer for every column, to fit the matcher on and to score it by."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from knowledge.errors import BadInput
+from mappings.schema import Schema
+
+Target = tuple[str, str]  # entity, field
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The right target of a column (None: nothing), the other answer that a second engineer could give, and whether
+    there is one: `ambiguous` without alternative means "nothing" would do as well."""
+
+    target: Target | None
+    alternative: Target | None = None
+    ambiguous: bool = False
+
+    def accepts(self, answer: Target | None) -> bool:
+        """Whether the answer is right, alternatives included."""
+        if answer == self.target:
+            return True
+        if not self.ambiguous and self.alternative is None:
+            return False
+        return answer == self.alternative if self.alternative is not None else answer is None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSchema:
+    """One system: its schema and a label for each (table, column)."""
+
+    name: str
+    schema: Schema
+    labels: dict[tuple[str, str], Label]
+
+
+def read_sets(folder: Path) -> list[LabelledSchema]:
+    """Every development set below the folder, in order of name; raises BadInput where there is none."""
+    sets = [_read_set(path.parent) for path in sorted(folder.glob("*/truth.csv"))]
+    if not sets:
+        raise BadInput(
+            str(folder), "holds no development sets", "Name a folder whose folders hold source.json and truth.csv."
+        )
+    return sets
+
+
+def _read_set(folder: Path) -> LabelledSchema:
+    schema = Schema.model_validate(json.loads((folder / "source.json").read_text(encoding="utf-8")))
+    with (folder / "truth.csv").open(encoding="utf-8", newline="") as lines:
+        labels = dict(_labels(csv.DictReader(lines)))
+    return LabelledSchema(folder.name, schema, labels)
+
+
+def _labels(lines: csv.DictReader[str]) -> Iterator[tuple[tuple[str, str], Label]]:
+    for line in lines:
+        label = Label(
+            _target(line["target_entity"], line["target_field"]), _target(line["alt_entity"], line["alt_field"]),
+            line["ambiguous"] == "1",
+        )  # fmt: skip
+        yield (line["source_table"], line["source_column"]), label
+
+
+def _target(entity: str, field: str) -> Target | None:
+    return (entity, field) if entity and field else None

@@ -1,0 +1,1 @@
+"""What we compute: the matching engine; pure, deterministic, without I/O, usable alone as a library."""

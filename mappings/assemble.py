@@ -1,0 +1,123 @@
+"""Suggestions and people's answers become a mapping: what is accepted goes in, what is doubtful stays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from knowledge.canonical import CanonicalField
+from mappings.hinting import parse_target
+from mappings.inference import Known, infer
+from mappings.kinds import Profile
+from mappings.plans import joint_columns, own_entity
+from mappings.schema import (
+    Candidate,
+    Column,
+    ColumnMapping,
+    Copy,
+    FieldMapping,
+    Hint,
+    Mapping,
+    Schema,
+    Table,
+    TableMapping,
+    Transform,
+)  # fmt: skip
+
+Answers = dict[tuple[str, str], Hint | None]
+
+
+def assemble(
+    schema: Schema,
+    suggestions: Sequence[ColumnMapping],
+    answers: Answers,
+    constants: Sequence[FieldMapping],
+    keys: dict[str, tuple[str, ...]],
+    system: str | None,
+) -> Mapping:
+    """The mapping of everything accepted by the engine or said by a person (by table and column; None: leave it out).
+
+    `keys` names the columns of each table's row key; where it is silent, the catalogue's primary key or the column of
+    the table's own id does. Constants go to the tables that have a mapped column.
+    """
+    tables = (_table(table, suggestions, answers, constants, keys.get(table.name)) for table in schema.tables)
+    return Mapping(system=system, tables=tuple(table for table in tables if table is not None))
+
+
+def _table(
+    table: Table,
+    suggestions: Sequence[ColumnMapping],
+    answers: Answers,
+    constants: Sequence[FieldMapping],
+    key: tuple[str, ...] | None,
+) -> TableMapping | None:
+    columns = {column.name: column for column in table.columns}
+    own = [each for each in suggestions if each.source_table == table.name and each.source_column in columns]
+    fields = [pair for each in own for pair in _pairs(each, columns[each.source_column], answers)]
+    fields = list(_whole(fields, own))
+    if not fields:
+        return None
+    fields += [each for each in constants if each.table == table.name]
+    mapping = TableMapping(table=table.name, key=key or (), fields=tuple(fields))
+    return mapping if key else mapping.model_copy(update={"key": _own_key(table, mapping)})
+
+
+def _pairs(suggestion: ColumnMapping, column: Column, answers: Answers) -> Iterable[FieldMapping]:
+    at = (suggestion.source_table, suggestion.source_column)
+    if at in answers:
+        answer = answers[at]
+        return [] if answer is None else [_answered(answer, suggestion, column)]
+    if suggestion.decision != "accept" or suggestion.best is None:
+        return []
+    return [_accepted(each, suggestion) for each in (suggestion.best, *suggestion.also)]
+
+
+def _accepted(candidate: Candidate, suggestion: ColumnMapping) -> FieldMapping:
+    signals = {each.signal for each in candidate.evidence}
+    return FieldMapping(
+        table=suggestion.source_table, column=suggestion.source_column, entity=candidate.target_table,
+        field=candidate.target_column, instance=candidate.instance, transform=candidate.transform,
+        confidence=candidate.confidence,
+        origin="person" if "correction" in signals else "hint" if "hint" in signals else "engine",
+    )  # fmt: skip
+
+
+def _answered(answer: Hint, suggestion: ColumnMapping, column: Column) -> FieldMapping:
+    field, instance = parse_target(answer.target)
+    return FieldMapping(
+        table=suggestion.source_table, column=suggestion.source_column, entity=field.entity, field=field.name,
+        instance=instance, transform=answer.transform or _needed(field, instance, suggestion, column), origin="person",
+    )  # fmt: skip
+
+
+def _needed(field: CanonicalField, instance: int, suggestion: ColumnMapping, column: Column) -> Transform:
+    """The transform for a target that a person named without one: the candidate's, else what the samples need."""
+    for each in (*suggestion.candidates, *suggestion.also):
+        if (each.target_table, each.target_column, each.instance) == (field.entity, field.name, instance):
+            return each.transform
+    inferred = infer(field, Profile.of(column.samples))
+    return inferred.reading if isinstance(inferred, Known) else Copy()
+
+
+def _whole(fields: Sequence[FieldMapping], suggestions: Sequence[ColumnMapping]) -> Iterable[FieldMapping]:
+    """Values of several columns need all of them: a start without its doubtful day would be wrong, not poorer."""
+    mapped = {(each.column, each.entity, each.field, each.instance) for each in fields}
+    meant = {
+        (each.source_column, candidate.target_table, candidate.target_column, candidate.instance)
+        for each in suggestions
+        for candidate in (*each.candidates, *each.also)
+        if any(evidence.signal == "hint" for evidence in candidate.evidence)
+    }
+    for each in fields:
+        parts = {(column, each.entity, each.field, each.instance) for column in joint_columns(each.transform)}
+        if not (parts & meant) - mapped:
+            yield each
+
+
+def _own_key(table: Table, mapping: TableMapping) -> tuple[str, ...]:
+    primary = tuple(column.name for column in table.columns if column.primary_key)
+    if primary:
+        return primary
+    own = own_entity(mapping)
+    ids = (each.column for each in mapping.fields if each.entity == own and each.field == "id" and each.instance == 1)
+    column = next(ids, None)
+    return () if column is None else (column,)

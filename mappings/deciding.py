@@ -1,0 +1,229 @@
+"""From probabilities to a line per column: transforms that the samples need, evidence in words, the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge.canonical import CanonicalField, canonical_model
+from knowledge.glossary import vocabularies
+from mappings.column_types import TypeGroup
+from mappings.engine import Ranking
+from mappings.explaining import explain
+from mappings.hinting import contradiction
+from mappings.inference import Ambiguous, Known, Unread, infer
+from mappings.kinds import Profile
+from mappings.model import Weights
+from mappings.records import PracticeFacts
+from mappings.references import CATALOGUE
+from mappings.schema import (
+    Boolean,
+    Candidate,
+    CodeMap,
+    Column,
+    ColumnMapping,
+    Copy,
+    Decision,
+    Evidence,
+    Lookup,
+    Transform,
+)  # fmt: skip
+from mappings.targets import TargetSpace
+
+BY_KEY = 0.99
+_SURE_TABLE = 0.6  # how surely a table must carry its entity before the catalogue's keys decide
+_OPPOSITE = frozenset({"hidden", "deleted"})
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Makes the lines of one ranking."""
+
+    ranking: Ranking
+    space: TargetSpace
+    weights: Weights
+    practice: PracticeFacts | None
+    top_k: int
+
+    def lines(self) -> list[ColumnMapping]:
+        """A line for each column, in the source's order."""
+        keyed = keys_decide(self.ranking, self.space) if self.space.canonical else {}
+        return [self._line(row, keyed.get(row)) for row in range(len(self.ranking.signals.reading.columns))]
+
+    def _line(self, row: int, keyed: int | None) -> ColumnMapping:
+        reading = self.ranking.signals.reading
+        column, table = reading.columns[row], reading.tables[reading.table_of[row]]
+        chosen = [int(at) for at in self.ranking.chosen[row, : self.top_k]]
+        confidences = [float(each) for each in self.ranking.probabilities[row, : self.top_k]]
+        none = float(self.ranking.none[row])
+        if keyed is not None:
+            chosen, confidences, none = _put_first(keyed, chosen, confidences, none)
+        profile = reading.profiles[row]
+        first, problem = self._first(row, chosen[0], confidences[0], profile, keyed is not None)
+        others = [self._candidate(row, at, p) for at, p in zip(chosen[1:], confidences[1:], strict=True)]
+        decision = self._decision(row, chosen[0], confidences[0], none, problem, keyed is not None)
+        return ColumnMapping(
+            source_table=table.name, source_column=column.name, candidates=(*first, *others)[: self.top_k],
+            no_match=round(none, 4), decision=decision,
+        )  # fmt: skip
+
+    def _first(
+        self, row: int, at: int, confidence: float, profile: Profile, by_key: bool
+    ) -> tuple[list[Candidate], str | None]:
+        """The leading candidate, twice where its samples can be read in two ways, and what keeps it from acceptance."""
+        evidence = explain(self.ranking, self.space, row, at)
+        if by_key:
+            evidence = (Evidence(signal="catalogue", score=1.0, detail="the catalogue's key says so"), *evidence)
+        if not self.space.canonical:
+            return [_built(self.space, at, confidence, Copy(), evidence)], None
+        field = _canonical(self.space, at)
+        column = self.ranking.signals.reading.columns[row]
+        lookup = self._lookup(row, field)
+        if lookup is not None:
+            said = Evidence(signal="reference", score=0.5, detail=f"the text stands in {lookup.table}.{lookup.column}")
+            return [_built(self.space, at, confidence, lookup, (*evidence, said))], "it follows a key to another table"
+        inferred = infer(field, profile)
+        if isinstance(inferred, Ambiguous):
+            said = Evidence(signal="values", score=0.5, detail="the values can be read in more than one way")
+            share = confidence / len(inferred.readings)
+            both = [_built(self.space, at, share, each, (*evidence, said)) for each in inferred.readings]
+            return both, said.detail
+        transform = self._oriented(row, field, inferred.reading) if isinstance(inferred, Known) else Copy()
+        facts = self.practice or PracticeFacts()
+        doubt = contradiction(
+            field, column.name, transform, profile, facts, known_country=self.practice is not None
+        )  # fmt: skip
+        problem = doubt.words if doubt else "no reading fits the values" if isinstance(inferred, Unread) else None
+        if problem is None and isinstance(transform, CodeMap) and _has_unknown_code(transform, profile):
+            problem = "it holds codes whose meaning is not known"  # each would quietly become nothing
+        if not profile.samples and _needs_values(field, self.ranking.signals.reading.groups[row]):
+            return [_built(self.space, at, confidence, transform, evidence)], "no sample shows how it is written"
+        if profile.samples:
+            detail = f"contradict: {problem}" if problem else f"the transform ran on {len(profile.samples)} samples"
+            evidence = (*evidence, Evidence(signal="values", score=0.0 if problem else 1.0, detail=detail))
+        return [_built(self.space, at, confidence, transform, evidence)], problem
+
+    def _oriented(self, row: int, field: CanonicalField, transform: Transform) -> Transform:
+        """`hidden` and `deleted` say the opposite of `active`."""
+        words = {atom for slot in self.space.lexicon.slots(self._column(row).name) for atom in slot.atoms}
+        if isinstance(transform, Boolean | Copy) and field.name == "active" and words & _OPPOSITE:
+            known = transform if isinstance(transform, Boolean) else Boolean()
+            return known.model_copy(update={"invert": True})
+        return transform
+
+    def _lookup(self, row: int, field: CanonicalField) -> Lookup | None:
+        """A key into a table of texts needs a lookup where the field holds text."""
+        references = self.ranking.signals.references
+        at = int(references.table[row])
+        if at < 0 or references.trust[row] < CATALOGUE or field.type not in ("string", "code", "text"):
+            return None
+        table = self.ranking.signals.reading.tables[at]
+        key = next((column.name for column in table.columns if column.primary_key), None)
+        texts = [column.name for column in table.columns if not column.primary_key and _is_label(column, self.space)]
+        if key is None or not texts:
+            return None
+        return Lookup(key=self._column(row).name, table=table.name, on=key, column=texts[0])
+
+    def _column(self, row: int) -> Column:
+        return self.ranking.signals.reading.columns[row]
+
+    def _candidate(self, row: int, at: int, confidence: float) -> Candidate:
+        return _built(self.space, at, confidence, Copy(), explain(self.ranking, self.space, row, at))
+
+    def _decision(
+        self, row: int, at: int, confidence: float, none: float, problem: str | None, by_key: bool
+    ) -> Decision:
+        if none > confidence and none >= self.weights.no_match:
+            return "no_match"
+        reading = self.ranking.signals.reading
+        index = self.space.tables.index(self.space.fields[at].table)
+        sure = min(confidence, float(self.ranking.claims[reading.table_of[row], index]))
+        accepted = by_key or (self.space.canonical and sure >= self.weights.accept)
+        return "accept" if accepted and problem is None else "review"
+
+
+def _has_unknown_code(transform: CodeMap, profile: Profile) -> bool:
+    known = {code.casefold() for code in transform.map}
+    return any(text and text.casefold() not in known for text in (str(each).strip() for each in profile.samples))
+
+
+def _needs_values(field: CanonicalField, declared: TypeGroup) -> bool:
+    """Whether only values can tell the transform: codes of a closed set, dates in a column of text."""
+    if field.type in ("date", "datetime"):
+        return declared not in ("date", "datetime")
+    return field.path in vocabularies()
+
+
+def _put_first(
+    keyed: int, chosen: Sequence[int], confidences: Sequence[float], none: float
+) -> tuple[list[int], list[float], float]:
+    """The key's field first; the others share what certainty leaves."""
+    left = 1 - BY_KEY
+    rest = [(at, p * left) for at, p in zip(chosen, confidences, strict=True) if at != keyed]
+    return [keyed, *(at for at, _ in rest)], [BY_KEY, *(p for _, p in rest)], none * left
+
+
+def _canonical(space: TargetSpace, at: int) -> CanonicalField:
+    return canonical_model().field(f"{space.fields[at].table}.{space.fields[at].name}")
+
+
+def _built(
+    space: TargetSpace, at: int, confidence: float, transform: Transform, evidence: tuple[Evidence, ...]
+) -> Candidate:
+    # built unchecked: thousands a second, and every part is ours
+    return Candidate.model_construct(
+        target_table=space.fields[at].table, target_column=space.fields[at].name, confidence=round(confidence, 4),
+        transform=transform, evidence=evidence, instance=1,
+    )  # fmt: skip
+
+
+def _is_label(column: Column, space: TargetSpace) -> bool:
+    return any(slot.atoms & {"name", "description"} for slot in space.lexicon.slots(column.name))
+
+
+def keys_decide(ranking: Ranking, space: TargetSpace) -> dict[int, int]:
+    """Columns whose target the catalogue's keys settle: row to field index.
+
+    The only primary key of a table that carries an entity is that entity's id; a reference to such a table is the field
+    that refers to its entity, where both sides leave no choice.
+    """
+    reading, references = ranking.signals.reading, ranking.signals.references
+    carried = [_carried(ranking, at) for at in range(len(reading.tables))]
+    pointing: dict[tuple[int, int], int] = {}
+    for at, to, trust in zip(reading.table_of, references.table, references.trust, strict=True):
+        if trust >= CATALOGUE:
+            pointing[int(at), int(to)] = pointing.get((int(at), int(to)), 0) + 1
+    decided: dict[int, int] = {}
+    for row, at in enumerate(reading.table_of):
+        entity = carried[at]
+        to = int(references.table[row])
+        points = references.trust[row] >= CATALOGUE
+        if entity is None:
+            continue
+        if references.primary[row] >= 1 and not points:
+            found = [i for i, f in enumerate(space.fields) if f.table == space.tables[entity] and f.is_id]
+        elif points and carried[to] is not None and pointing[int(at), to] == 1:
+            found = _referring(space, space.tables[entity], space.tables[carried[to] or 0])
+        else:
+            continue
+        if found:
+            decided[row] = found[0]
+    return decided
+
+
+def _carried(ranking: Ranking, at: int) -> int | None:
+    best = int(np.argmax(ranking.claims[at]))
+    return best if ranking.claims[at, best] >= _SURE_TABLE else None
+
+
+def _referring(space: TargetSpace, table: str, to: str) -> list[int]:
+    """The fields of a table that refer to an entity: the one named after it first, else only a single one."""
+    found = [i for i, f in enumerate(space.fields) if f.table == table and f.refers_to == to]
+    plain = [i for i in found if space.fields[i].name == f"{_snake(to)}_id"]
+    return plain or (found if len(found) == 1 else [])
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in name).lstrip("_")

@@ -1,0 +1,167 @@
+"""One suggestion for every column of a source: people's corrections first, then confirmed hints, then the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge.errors import BadInput
+from mappings.deciding import Decider
+from mappings.engine import rank
+from mappings.hinting import Verdict, check_hint, parse_target
+from mappings.inference import Known, infer
+from mappings.joining import join_times
+from mappings.kinds import Profile
+from mappings.model import shipped_weights
+from mappings.records import PracticeFacts
+from mappings.schema import (
+    Candidate,
+    Column,
+    ColumnMapping,
+    Copy,
+    Correction,
+    Evidence,
+    Hint,
+    Schema,
+    Transform,
+)  # fmt: skip
+from mappings.targets import canonical_space, schema_space
+
+CORRECTED = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class TableClass:
+    """What a source table carries: a canonical entity, or None, with the probability of that."""
+
+    table: str
+    entity: str | None
+    confidence: float
+
+
+def suggest(
+    source: Schema,
+    *,
+    target: Schema | None = None,
+    hints: Sequence[Hint] = (),
+    corrections: Sequence[Correction] = (),
+    practice: PracticeFacts | None = None,
+    top_k: int = 5,
+) -> list[ColumnMapping]:
+    """A line per source column, in the source's order.
+
+    `target` None is the canonical model; hints and corrections speak of it only. A hint is checked on the column's
+    samples: confirmed or silent ones are `accept`, contradicted ones `review`. At most `top_k` candidates a line.
+    """
+    engine = _engine_lines(source, target, practice, top_k)
+    hinted = _by_column(hints) if target is None else {}
+    # who described a table meant the columns that are not hinted to be left out: a person may think otherwise, we do not
+    described = {table for table, _ in hinted}
+    corrected = _corrections(source, corrections) if target is None else {}
+    lines = []
+    columns = [(table, column) for table in source.tables for column in table.columns]
+    for (table, column), line in zip(columns, engine, strict=True):
+        at = (table.name, column.name)
+        if at in corrected:
+            line = _by_person(corrected[at], column, line)
+        elif at in hinted:
+            line = _by_hints([check_hint(hint, column, practice) for hint in hinted[at]], line)
+        elif line.decision == "accept" and table.name in described:
+            line = line.model_copy(update={"decision": "review"})
+        lines.append(line.model_copy(update={"candidates": line.candidates[:top_k]}))
+    return lines
+
+
+def classify(source: Schema) -> list[TableClass]:
+    """Which canonical entity each table carries, in the source's order."""
+    space, weights = canonical_space(), shipped_weights()
+    if not any(table.columns for table in source.tables):
+        return [TableClass(table.name, None, 0.0) for table in source.tables]
+    entities = rank(source, space, weights).entities
+    found = []
+    for table, row in zip(source.tables, entities, strict=True):
+        best, none = int(row.argmax()), 1 - float(row.sum())
+        named = float(row[best]) > none
+        found.append(TableClass(table.name, space.tables[best] if named else None, float(row[best]) if named else none))
+    return found
+
+
+def _engine_lines(
+    source: Schema, target: Schema | None, practice: PracticeFacts | None, top_k: int
+) -> list[ColumnMapping]:
+    if not any(table.columns for table in source.tables):
+        return []
+    space = canonical_space() if target is None else schema_space(target)
+    if not space.fields:
+        raise BadInput("the target schema", "has no column to map to", "Give at least one table with one column.")
+    weights = shipped_weights()
+    ranking = rank(source, space, weights)
+    lines = Decider(ranking, space, weights, practice, top_k).lines()
+    return join_times(lines, ranking.signals.reading) if space.canonical else lines
+
+
+def _by_column(hints: Sequence[Hint]) -> dict[tuple[str, str], list[Hint]]:
+    found: dict[tuple[str, str], list[Hint]] = {}
+    for hint in hints:
+        found.setdefault((hint.table, hint.column), []).append(hint)
+    return found
+
+
+def _corrections(source: Schema, corrections: Sequence[Correction]) -> dict[tuple[str, str], Correction]:
+    """The last word on each column of this system."""
+    return {
+        (each.source_table, each.source_column): each
+        for each in corrections
+        if source.system is None or each.system == source.system
+    }
+
+
+def _by_person(correction: Correction, column: Column, engine: ColumnMapping) -> ColumnMapping:
+    """A person's word decides at once; what the engine thought follows behind."""
+    if correction.target is None:
+        others = _scaled(engine.candidates, 1 - CORRECTED)
+        return engine.model_copy(update={"candidates": others, "no_match": CORRECTED, "decision": "no_match"})
+    field, instance = parse_target(correction.target)
+    transform: Transform | None = correction.transform
+    if transform is None:
+        inferred = infer(field, Profile.of(column.samples))
+        transform = inferred.reading if isinstance(inferred, Known) else Copy()
+    said = Evidence(signal="correction", score=1.0, detail=f"a person said {correction.target}")
+    first = Candidate(
+        target_table=field.entity, target_column=field.name, confidence=CORRECTED, transform=transform,
+        evidence=(said,), instance=instance,
+    )  # fmt: skip
+    return _behind(first, engine, "accept")
+
+
+def _by_hints(verdicts: Sequence[Verdict], engine: ColumnMapping) -> ColumnMapping:
+    """The hinted targets together: one that the values contradict makes the whole column doubtful."""
+    accepted = all(each.accepted for each in verdicts)
+    first, *others = (each.candidate for each in verdicts)
+    line = _behind(first, engine, "accept" if accepted else "review")
+    return line.model_copy(update={"also": tuple(others)}) if accepted else line
+
+
+def _behind(first: Candidate, engine: ColumnMapping, decision: str) -> ColumnMapping:
+    """`first` before the engine's other candidates, which share the probability that is left."""
+    rest = [
+        each
+        for each in engine.candidates
+        if (each.target_table, each.target_column) != (first.target_table, first.target_column)
+    ]
+    left = 1 - first.confidence
+    others = _scaled(rest, left)
+    candidates = (
+        sorted((first, *others), key=lambda each: -each.confidence) if decision == "review" else (first, *others)
+    )
+    return engine.model_copy(
+        update={
+            "candidates": tuple(candidates),
+            "no_match": round(engine.no_match * left, 4),
+            "decision": decision,
+        }
+    )
+
+
+def _scaled(candidates: Sequence[Candidate], left: float) -> tuple[Candidate, ...]:
+    return tuple(each.model_copy(update={"confidence": round(each.confidence * left, 4)}) for each in candidates)

@@ -1,0 +1,86 @@
+"""`number`, `unit` and plain numbers: exact decimals in either notation, bounded by what is possible."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from knowledge.canonical import LIMITS, CanonicalField
+from mappings.transforms.values import IMPOSSIBLE, Bad, Convert, Outcome, plain_number, text_of
+
+NO_NUMBER = Bad(IMPOSSIBLE, "not a number in the mapping's notation")
+NOT_WHOLE = Bad(IMPOSSIBLE, "a fraction, where only whole numbers are possible")
+OUT_OF_BOUNDS = Bad(IMPOSSIBLE, "outside the bounds of what is possible")
+
+# Prescriptions write a power of zero in words (ophthalmic optics: plano, dioptre sphere).
+_ZERO_POWER = frozenset({"plano", "pl", "plan", "ds", "sph", "∞"})
+_CURRENCY = re.compile(r"^(?:[€$£]|EUR|USD|GBP|CHF|R\$)\s*|\s*(?:[€$£]|EUR|USD|GBP|CHF)$")
+_CENT = Decimal("0.01")
+
+
+def number_reader(decimal: str, thousands: str) -> re.Pattern[str]:
+    """A pattern that a number in that notation matches as a whole; grouping must be regular where it is used."""
+    point = re.escape(decimal)
+    whole = r"\d+" if not thousands else rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)"
+    return re.compile(rf"[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)")
+
+
+def read_decimal(text: str, pattern: re.Pattern[str], decimal: str, thousands: str) -> Decimal | None:
+    """The number that `text` writes, or None."""
+    text = _CURRENCY.sub("", text.replace("\u00a0", " ").replace("−", "-")).strip()
+    if text.endswith("-") and not text.startswith(("-", "+")):
+        text = "-" + text[:-1].strip()
+    if not pattern.fullmatch(text):
+        return None
+    if thousands:
+        text = text.replace(thousands, "")
+    return Decimal(text.replace(decimal, "."))
+
+
+def number_converter(
+    field: CanonicalField, *, decimal: str = ".", thousands: str = "", factor: Decimal = Decimal(1), divisor: int = 1
+) -> Convert:
+    """To the field's number type, times `factor`, divided by `divisor`."""
+    pattern = number_reader(decimal, thousands)
+    powers = field.name.endswith(("sphere", "cylinder", "_add"))
+
+    def convert(raw: object) -> Outcome:
+        if isinstance(raw, bool):
+            return NO_NUMBER
+        if isinstance(raw, int):
+            number = Decimal(raw)
+        elif isinstance(raw, float | Decimal):
+            number = Decimal(repr(raw)) if isinstance(raw, float) else raw
+        else:
+            text = text_of(raw)
+            if text is None:
+                return None
+            if powers and text.casefold() in _ZERO_POWER:
+                return "0"
+            read = read_decimal(text.rstrip("°").strip(), pattern, decimal, thousands)
+            if read is None:
+                return NO_NUMBER
+            number = read
+        if not number.is_finite():
+            return NO_NUMBER
+        return as_number(number * factor / divisor if factor != 1 or divisor != 1 else number, field)
+
+    return convert
+
+
+def as_number(number: Decimal, field: CanonicalField) -> Outcome:
+    """The number in the field's canonical form: int, money with two decimals, or a decimal's shortest text."""
+    limits = LIMITS.get(field.name)
+    if limits is not None and not limits[0] <= number <= limits[1]:
+        return OUT_OF_BOUNDS
+    if field.name.endswith("_axis") and number == 0:
+        number = Decimal(180)  # the same meridian; optics writes it as 180
+    if field.type == "integer":
+        return int(number) if number == number.to_integral_value() else NOT_WHOLE
+    try:
+        if field.type == "money":
+            amount = number.quantize(_CENT, ROUND_HALF_UP)
+            return format(amount if amount else abs(amount), "f")
+        return plain_number(number)
+    except InvalidOperation:  # more digits than any amount has
+        return OUT_OF_BOUNDS

@@ -1,0 +1,153 @@
+"""The mapping suite and what it stands on: made-up systems, fitting without a library, honest figures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evals.datasets.generate import LANGUAGES, generated_sets
+from evals.descent import minimise
+from evals.fit_mapping import as_json
+from evals.fitting import fit_calibration, fit_scorer, safe_threshold, upper_bound
+from evals.labelled import Label, read_sets
+from evals.learning import Answer
+from evals.simulated_schemas import simulated_schemas
+from evals.suites import mapping
+from evals.suites.mapping_figures import score
+from knowledge.errors import BadInput
+from mappings.model import parse_weights, shipped_weights
+
+DEVSETS = Path(os.environ.get("PATCHBAY_DEVSETS", Path(__file__).resolve().parents[3] / "shared" / "devsets"))
+ID, NAME = ("Patient", "id"), ("Patient", "last_name")
+
+
+@pytest.fixture
+def no_sets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(mapping, "_FOUND", tmp_path)
+
+
+@pytest.mark.usefixtures("no_sets")
+def test_without_development_sets_the_simulators_schemas_are_scored_and_the_report_says_so() -> None:
+    report = mapping.run()
+    assert "simulators" in report.scored
+    assert {each.system.split()[0] for each in report.systems} >= {"dampsoft", "dentrix", "epic", "praxident"}
+    assert report.overall.hit_at_1 > 0.85
+    assert report.overall.hit_at_5 >= report.overall.hit_at_3 >= report.overall.hit_at_1
+    assert report.overall.accept_precision is not None
+    assert report.overall.accept_precision > 0.95
+    text = mapping.as_text(report)
+    assert "simulators" in text
+    assert "dampsoft" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(DEVSETS.glob("*/truth.csv")), reason="no development sets beside the repository")
+def test_left_out_systems_reach_the_first_versions_figures() -> None:
+    report = mapping.run(DEVSETS)
+    assert report.overall.hit_at_1 >= 0.75
+    assert report.overall.hit_at_5 >= 0.90
+    assert report.overall.no_match_recall >= 0.70
+
+
+def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no development sets"):
+        read_sets(tmp_path)
+
+
+def test_made_up_systems_are_the_same_every_time_and_labelled_throughout() -> None:
+    systems = generated_sets(len(LANGUAGES))
+    assert systems == generated_sets(len(LANGUAGES))
+    assert {each.name[-2:] for each in systems} == {"en", "de", "fr", "es", "pt", "it"}
+    for each in systems:
+        columns = {(table.name, column.name) for table in each.schema.tables for column in table.columns}
+        assert columns == set(each.labels)
+        assert len(columns) == sum(len(table.columns) for table in each.schema.tables)
+
+
+def test_the_simulators_left_out_fields_have_no_answer() -> None:
+    labels = [label for each in simulated_schemas() for label in each.labels.values()]
+    assert any(label.target is None for label in labels)
+    assert sum(label.target is not None for label in labels) > 300
+
+
+def test_descent_finds_the_bottom_of_a_valley() -> None:
+    def valley(point: np.ndarray) -> tuple[float, np.ndarray]:
+        x, y = point
+        value = (1 - x) ** 2 + 100 * (y - x * x) ** 2  # Rosenbrock's
+        return float(value), np.array([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)])
+
+    assert minimise(valley, np.array([-1.2, 1.0]), steps=200) == pytest.approx([1, 1], abs=1e-2)
+
+
+def test_a_scorer_learns_which_option_is_right() -> None:
+    random = np.random.default_rng(3)
+    options = random.normal(size=(200, 4, 2)).astype(np.float32)
+    none = np.ones((200, 1), np.float32)
+    wanted = np.zeros((200, 5), np.float32)
+    wanted[np.arange(200), options[:, :, 0].argmax(axis=1)] = 1  # the first feature tells, the second is noise
+    scorer = fit_scorer(options, none, wanted, np.ones(200, np.float32), hidden=0, ridge=1e-4)
+    found = scorer.probabilities(options, none)
+    assert found.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (found.argmax(axis=1) == wanted.argmax(axis=1)).mean() > 0.95
+
+
+def test_calibration_rises_and_tells_what_was_observed() -> None:
+    stated = np.linspace(0.01, 0.99, 400)
+    right = (np.arange(400) % 2 == 0) & (stated > 0.5)  # half of the confident ones
+    calibrate = fit_calibration(list(stated), [float(each) for each in right], [1.0] * 400)
+    assert float(calibrate(np.array([0.2], np.float32))[0]) < 0.05
+    assert float(calibrate(np.array([0.9], np.float32))[0]) == pytest.approx(0.5, abs=0.06)
+    assert (np.diff(calibrate(np.linspace(0, 1, 50, dtype=np.float32))) >= 0).all()
+
+
+def test_acceptance_begins_above_the_surest_error() -> None:
+    assert safe_threshold([0.9, 0.8, 0.7, 0.6], [True, True, False, True]) == (0.8, 2)
+    assert safe_threshold([0.9, 0.9], [True, False])[1] == 0  # a tie with an error is not safe
+    assert safe_threshold([0.9, 0.5], [True, True]) == (0.5, 2)
+
+
+def test_the_bound_of_an_error_rate() -> None:
+    assert upper_bound(0, 300) == pytest.approx(0.00994, abs=1e-4)  # the rule of three
+    assert upper_bound(1, 88) == pytest.approx(0.0528, abs=1e-3)
+    assert upper_bound(0, 0) == 1.0
+
+
+def test_an_alternative_counts_as_right_and_an_ambiguous_label_allows_nothing() -> None:
+    assert Label(ID, NAME, True).accepts(NAME)
+    assert Label(ID, None, True).accepts(None)
+    assert not Label(ID).accepts(None)
+    assert Label(None, NAME, True).accepts(NAME)
+    assert not Label(None).accepts(ID)
+
+
+def test_figures_count_what_they_say() -> None:
+    answers = [
+        Answer("s", "t", "a", Label(ID), (ID, NAME), (0.9, 0.05), 0.05, 1.0),
+        Answer("s", "t", "b", Label(ID), (NAME, ID), (0.6, 0.3), 0.1, 1.0),
+        Answer("s", "t", "c", Label(None), (NAME, ID), (0.1, 0.1), 0.8, 1.0),
+    ]
+    figures = score(answers)
+    assert (figures.columns, figures.mappable, figures.unmappable) == (3, 2, 1)
+    assert (figures.hit_at_1, figures.hit_at_3, figures.mean_reciprocal_rank) == (0.5, 1.0, 0.75)
+    assert (figures.no_match_recall, figures.mappable_lost, figures.accepted) == (1.0, 0.0, 0)
+
+
+def test_shipped_weights_survive_their_own_json() -> None:
+    import json
+
+    weights = shipped_weights()
+    again = parse_weights(json.loads(as_json(weights)))
+    assert again.accept == weights.accept
+    assert np.allclose(again.pairs.linear, weights.pairs.linear)
+
+
+def test_weights_of_other_features_are_refused() -> None:
+    import json
+
+    raw = json.loads(as_json(shipped_weights()))
+    raw["features"]["pairs"] = ["something else"]
+    with pytest.raises(ValueError, match="fit_mapping"):
+        parse_weights(raw)

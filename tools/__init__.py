@@ -1,0 +1,1 @@
+"""What we do: everything that touches the world, each a typed async function or class."""

@@ -1,0 +1,1 @@
+"""Why an integration fails: evidence by read-only probes, a posterior over root causes."""

@@ -1,0 +1,213 @@
+"""Evidence of a failing integration, gathered by reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from knowledge.errors import PatchbayError
+from tools.adapters.base import Validation
+from tools.clock import Clock, utc_now
+from tools.diagnosis.lost_columns import LostColumn, find_lost_columns
+from tools.diagnosis.moved_database import MovedDatabase, find_moved_database
+from tools.errors import ColumnMissing, RateLimited, WrongDatabase
+from tools.store.models import DeadLetter, Integration, Run
+from tools.store.open import Store
+from tools.sync.incidents import active_incidents, entries
+from tools.sync.session import IntegrationBusy, SyncSession, open_session
+
+SCHEMA_CODE = ColumnMissing.code
+REFUSAL_HOLDS = timedelta(seconds=60)  # after a refused call, where the run no longer knows how long was asked for
+_EMPTY_CODES = frozenset({"data.silent_zero", "data.mass_delete"})
+
+
+@dataclass
+class Evidence:
+    """Facts by name for the posterior; `streams` are those that fail, `lost` the columns that are gone.
+
+    `codes` are all codes by which streams fail now, that of most streams first; the facts are about one of them.
+    """
+
+    facts: dict[str, str] = field(default_factory=dict)
+    codes: tuple[str, ...] = ()
+    failed_at: datetime | None = None
+    streams: tuple[str, ...] = ()
+    lost: list[LostColumn] = field(default_factory=list)
+    databases: list[MovedDatabase] = field(default_factory=list)
+
+    @property
+    def works(self) -> bool:
+        """The login works, every stream answers, and nothing that is read is missing."""
+        broken = {"probe.stream", "probe.schema", "schema.missing", "schema.table", "source.empty"} & self.facts.keys()
+        return self.facts.get("probe.connection") == "ok" and not broken
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing at all is wrong."""
+        return self.works and {"run.code", "dead.code", "folder.waiting", "folder.permission"}.isdisjoint(self.facts)
+
+
+async def gather_evidence(
+    store: Store, integration: Integration, holder: str, clock: Clock = utc_now, *, about: str | None = None
+) -> Evidence:
+    """The last runs, a fresh connection, the schema as it is now, what waits and what was set aside.
+
+    Several faults may meet: `about` names the code whose failing runs are looked into, else it is that of most streams.
+    Looks under the integration's lease, so that a login that has just been refused is not sent by two at once. Raises
+    `IntegrationBusy` while another process reads this integration.
+    """
+    evidence = Evidence()
+    await _last_runs(store, integration, evidence, about)
+    if _is_held(evidence, clock()):
+        evidence.facts["probe.skipped"] = RateLimited.code  # whoever was just told to wait does not ask how things are
+        return evidence
+    try:
+        async with open_session(store, integration.id, holder, clock) as session:
+            await _look(session, evidence)
+    except IntegrationBusy:
+        raise
+    except PatchbayError as error:
+        _note_failure(evidence, "probe.connection", error)
+    if evidence.facts.get("probe.connection") == WrongDatabase.code:
+        await _look_beside(store, integration, evidence)
+    if evidence.works and "run.code" in evidence.facts:
+        evidence.facts["passed"] = evidence.facts["run.code"]
+    await _dead_letters(store, integration, evidence)
+    return evidence
+
+
+def _is_held(evidence: Evidence, now: datetime) -> bool:
+    """Whether the last run was refused for haste a moment ago."""
+    limited = evidence.facts.get("run.code") == RateLimited.code
+    return limited and evidence.failed_at is not None and now - evidence.failed_at < REFUSAL_HOLDS
+
+
+def _note_failure(evidence: Evidence, fact: str, error: PatchbayError) -> None:
+    evidence.facts[fact] = error.code
+    evidence.facts["probe.sentence"] = error.sentence
+    if isinstance(error, RateLimited):
+        evidence.facts["probe.retry_after"] = f"{error.retry_after_seconds:.0f}"
+
+
+async def _last_runs(store: Store, integration: Integration, evidence: Evidence, about: str | None) -> None:
+    """Which streams' last runs failed, and by which codes."""
+    failing: dict[str, list[Run]] = {}
+    for state in await store.streams.list(integration.id):
+        run = await store.runs.latest(integration.id, state.stream) if state.enabled else None
+        if run is not None and run.status not in {"ok", "running"} and run.code:
+            failing.setdefault(run.code, []).append(run)
+    evidence.codes = tuple(sorted(failing, key=lambda code: -len(failing[code])))
+    if not failing:
+        return
+    runs = failing.get(about or "", failing[evidence.codes[0]])
+    evidence.streams = tuple(run.stream for run in runs)
+    evidence.failed_at = max(run.ended_at or run.started_at for run in runs)
+    evidence.facts |= {
+        "run.code": runs[0].code or "", "run.stream": ", ".join(evidence.streams), "run.sentence": runs[0].sentence or ""
+    }  # fmt: skip
+
+
+async def _look(session: SyncSession, evidence: Evidence) -> None:
+    validation = await session.adapter.validate_connection()
+    evidence.facts["probe.connection"] = "ok"
+    if validation.version:
+        evidence.facts["probe.version"] = validation.version
+        if session.integration.version and validation.version != session.integration.version:
+            evidence.facts["version.changed"] = f"{session.integration.version} -> {validation.version}"
+    _note_streams(session, validation, evidence)
+    try:
+        await _note_columns(session, validation, evidence)
+        await _note_emptiness(session, validation, evidence)
+        waiting = await session.adapter.waiting()
+    except PatchbayError as error:
+        _note_failure(evidence, "probe.schema", error)
+        return
+    if waiting:
+        evidence.facts["folder.waiting"] = ", ".join(waiting)
+
+
+def _note_streams(session: SyncSession, validation: Validation, evidence: Evidence) -> None:
+    """What single streams answer while the connection works; missing columns have facts of their own."""
+    refused = {
+        name: code
+        for name, code in validation.streams.items()
+        if name in session.streams and code not in {"ok", SCHEMA_CODE}
+    }
+    if refused:
+        code = next((refused[name] for name in evidence.streams if name in refused), next(iter(refused.values())))
+        evidence.facts["probe.stream"] = code
+        evidence.streams = evidence.streams or tuple(name for name in refused if refused[name] == code)
+    if forbidden := [name for name, state in validation.details.items() if state == "file.permission"]:
+        evidence.facts["folder.permission"] = ", ".join(forbidden)
+
+
+async def _note_columns(session: SyncSession, validation: Validation, evidence: Evidence) -> None:
+    failing = {name for name, code in validation.streams.items() if code == SCHEMA_CODE}
+    if evidence.facts.get("run.code") == SCHEMA_CODE:
+        failing |= set(evidence.streams)
+    evidence.lost = await find_lost_columns(session, sorted(failing))
+    lost = evidence.lost
+    tables = {each.table for each in lost}
+    whole = [name for name, code in validation.streams.items() if code == SCHEMA_CODE and name not in tables]
+    told = {
+        "schema.missing": [each.name for each in lost],
+        "schema.structural": [each.name for each in lost if each.structural],
+        "schema.renamed": [
+            f"{each.name} -> {each.candidates[0].column}" for each in lost if each.verdict in {"followed", "proposed"}
+        ],
+        "schema.lookalikes": [
+            f"{each.name} -> {' or '.join(one.column for one in each.candidates)}"
+            for each in lost if each.verdict == "lookalikes"
+        ],
+        "schema.thin": [f"{each.name} ({each.rows} rows)" for each in lost if each.verdict == "thin"],
+        "schema.table": [name for name in whole if name in session.streams],
+    }  # fmt: skip
+    evidence.facts |= {name: ", ".join(each) for name, each in told.items() if each}
+
+
+async def _note_emptiness(session: SyncSession, validation: Validation, evidence: Evidence) -> None:
+    """Whether a source that told nothing, or lost too much, tells something now."""
+    if evidence.facts.get("run.code") not in _EMPTY_CODES:
+        return
+    if evidence.facts["run.code"] == "data.mass_delete" and "files" not in validation.details:
+        evidence.facts["source.empty"] = "held"  # what is gone is gone until a person, or a green run, says otherwise
+    elif validation.details.get("files") == "0":
+        evidence.facts["source.empty"] = "folder"
+    else:
+        empty = [name for name in evidence.streams if not await session.adapter.sample_rows(name)]
+        evidence.facts |= {"source.empty": ", ".join(empty)} if empty else {}
+
+
+async def _look_beside(store: Store, integration: Integration, evidence: Evidence) -> None:
+    """The database of that name is gone: does another one hold our rows?"""
+    try:
+        evidence.databases = await find_moved_database(store, integration)
+    except PatchbayError as error:
+        _note_failure(evidence, "probe.databases", error)
+        return
+    ours = [each.name for each in evidence.databases if each.is_ours]
+    evidence.facts |= {"database.ours": ", ".join(ours)} if ours else {}
+
+
+async def _dead_letters(store: Store, integration: Integration, evidence: Evidence) -> None:
+    """What was set aside: the news, else, where nothing else is wrong, what was told before and is still open."""
+    letters = await store.dead_letters.list(integration.id)
+    told = await _told_until(store, integration)
+    news = [each for each in letters if each.code not in told or each.created_at > told[each.code]]
+    shown: Sequence[DeadLetter] = news or (letters if evidence.is_quiet else ())
+    if shown:
+        newest = max(shown, key=lambda letter: letter.created_at)
+        evidence.facts["dead.code"] = newest.code
+        evidence.facts["dead.reason"] = newest.reason
+        evidence.streams = evidence.streams or (newest.stream,)
+
+
+async def _told_until(store: Store, integration: Integration) -> dict[str, datetime]:
+    """When each cause was last diagnosed in an incident that is still open."""
+    told: dict[str, datetime] = {}
+    for incident in await active_incidents(store, integration.id):
+        moments = [datetime.fromisoformat(str(each["at"])) for each in entries(incident, "diagnosis")]
+        if incident.root_cause and moments:
+            told[incident.root_cause] = max(moments)
+    return told

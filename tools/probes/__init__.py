@@ -1,0 +1,1 @@
+"""Read-only questions to an address, each bounded, each answering with findings."""

@@ -1,0 +1,1 @@
+"""One module per wire; knows no system by name."""

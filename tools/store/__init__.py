@@ -1,0 +1,1 @@
+"""The product's own database: tables, migrations, repositories, vault, backup."""

@@ -1,0 +1,177 @@
+"""One database, SQLite or PostgreSQL: its engine, how reading and writing begin, and the few words they say differently."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, any_, bindparam, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from knowledge.errors import BadInput
+from tools.store.bulk import BulkInsert, Insert, Row
+from tools.store.columns import Ident
+from tools.store.settings import Settings
+
+BUSY_SECONDS = 30
+_WRITES = "patchbay_writes"
+
+
+def database_url(settings: Settings) -> URL:
+    """The database's URL with the driver we use. Raises `BadInput` for anything but SQLite and PostgreSQL."""
+    if settings.database_url is None:
+        return URL.create("sqlite+aiosqlite", database=str(settings.home / "patchbay.db"))
+    try:
+        url = make_url(settings.database_url)
+    except (ArgumentError, ValueError):
+        raise BadInput("PATCHBAY_DATABASE_URL", "is not a database URL.", _FORMS) from None
+    kind = url.drivername.partition("+")[0]
+    if kind in {"postgresql", "postgres"}:
+        return url.set(drivername="postgresql+psycopg")
+    if kind == "sqlite" and url.database not in {None, "", ":memory:"}:
+        return url.set(drivername="sqlite+aiosqlite")
+    raise BadInput("PATCHBAY_DATABASE_URL", f"names a {kind} database without a file or server of ours.", _FORMS)
+
+
+_FORMS = "Write postgresql://user@host/database or sqlite:///file.db."
+
+
+class Database:
+    """The engine and the two ways to use it.
+
+    SQLite takes one writer at a time, and a reader that turns writer fails at once: so a writer says so from its first
+    statement (`BEGIN IMMEDIATE`), and the writers of one process queue here, in order, instead of sleeping on the lock.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.sqlite = url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.sqlite else _postgresql_engine(url)
+        # SQLite: without a BEGIN of ours each statement stands for itself already
+        self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer = self.engine.execution_options(**{_WRITES: True})
+        self._turn = asyncio.Lock()
+        self._bulk: dict[tuple[str, tuple[str, ...], bool], BulkInsert] = {}
+
+    @property
+    def file(self) -> Path:
+        """The database file of SQLite."""
+        assert self.sqlite
+        return Path(self.url.database or "")
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string for psycopg itself, password included: never logged."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    @property
+    def where(self) -> str:
+        """The database for a person, without a password."""
+        return str(self.file) if self.sqlite else self.url.render_as_string(hide_password=True)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for single statements that read, each on its own snapshot."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that may write; rolled back when the body raises. Never nest two of them."""
+        if not self.sqlite:
+            async with self._writer.begin() as connection:
+                yield connection
+            return
+        async with self._turn, self._writer.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> Insert:
+        """An insert of this dialect, which knows `on_conflict_…`."""
+        return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
+
+    def upsert(self, table: Table, **other: ColumnElement[Any]) -> Insert:
+        """An insert that takes the place of the row of the same primary key; `other` columns become what is said."""
+        insert = self.insert(table)
+        keys = [column.name for column in table.primary_key]
+        changes: dict[str, Any] = {name: insert.excluded[name] for name in table.columns.keys() if name not in keys}  # noqa: SIM118
+        return insert.on_conflict_do_update(index_elements=keys, set_=changes | other)
+
+    def among(self, column: Column[Any], values: Iterable[str]) -> ColumnElement[bool]:
+        """`column` is one of `values`, as a single parameter: any number of them, one cached statement."""
+        if self.sqlite:
+            array = json.dumps(list(values), ensure_ascii=False)
+            return column.in_(select(func.json_each(array).table_valued("value").c.value))
+        return column == any_(bindparam(None, list(values), type_=ARRAY(Ident)))
+
+    async def write_rows(
+        self, connection: AsyncConnection, table: Table, rows: Sequence[Row], *, replace: bool = True
+    ) -> None:
+        """Insert whole rows, all with the same keys; where `replace`, in place of those of the same primary key."""
+        if rows:
+            names = tuple(rows[0])
+            bulk = self._bulk.get((table.name, names, replace))
+            if bulk is None:
+                statement = self.upsert(table) if replace else self.insert(table)
+                bulk = self._bulk[table.name, names, replace] = BulkInsert(table, statement, names, self.engine.dialect)
+            await bulk.execute(connection, rows)
+
+    async def learn_sizes(self, *tables: Table) -> None:
+        """Let PostgreSQL count tables that grow fast: until its own turn comes it takes them for empty, and reads all of
+        a stream where a thousand of its keys are asked for (20 times slower at 20,000 rows)."""
+        if self.sqlite:
+            return  # its plans do not depend on sizes
+        async with self.reading() as connection:
+            for table in tables:
+                await connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def make_private(file: Path) -> None:
+    """Create the file for its owner only, before a database driver would make it for everybody."""
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    make_private(Path(url.database or ""))
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql_engine(url: URL) -> AsyncEngine:
+    return create_async_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say ourselves how a transaction begins
+    cursor = connection.cursor()
+    for pragma in SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+    "PRAGMA cache_size=-32000",  # KiB: the pages of the blind indexes of some hundred thousand records
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,74 @@
+"""Incidents: failures of an integration, from alert to verified remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+
+from tools.store.errors import NotFound
+from tools.store.ids import new_id
+from tools.store.models import Incident
+from tools.store.scope import Repository
+from tools.store.tables import INCIDENTS
+
+_SEALED = ("evidence", "plan", "outcome")
+_FIELDS = frozenset(Incident.model_fields) - {"id", "integration_id", "opened_at"}
+
+
+class IncidentRepository(Repository):
+    """Incidents by id; evidence, plan and outcome are sealed."""
+
+    async def open(
+        self, integration_id: str, root_cause: str | None = None, evidence: Sequence[dict[str, object]] = (),
+        *, id: str | None = None,
+    ) -> Incident:  # fmt: skip
+        """Open one. With an `id` of the caller's, opening it again returns the one that is there."""
+        id_ = id or new_id("inc")
+        body = {"evidence": list(evidence), "plan": None, "outcome": None}
+        await self._insert(
+            INCIDENTS, id=id_, integration_id=integration_id, root_cause=root_cause, status="open",
+            opened_at=self._clock(), body=self._vault.seal_json(body, _place(id_)),
+        )  # fmt: skip
+        return await self.get(id_)
+
+    async def get(self, id_: str) -> Incident:
+        """Raises `NotFound`."""
+        row = await self._one(select(INCIDENTS).where(self.mine(INCIDENTS), INCIDENTS.c.id == id_))
+        if row is None:
+            raise NotFound("incident", id_)
+        return self._incident(row)
+
+    async def update(self, id_: str, **changes: Any) -> Incident:
+        """Change fields of `Incident`; the status `healed` or `closed` sets `closed_at`. Raises `NotFound`."""
+        if unknown := changes.keys() - _FIELDS:
+            raise TypeError(f"an incident has no {', '.join(sorted(unknown))}")
+        before = await self.get(id_)
+        if changes.get("status") in {"healed", "closed"}:
+            changes.setdefault("closed_at", self._clock())
+        if any(name in changes for name in _SEALED):
+            body = {name: changes.pop(name, getattr(before, name)) for name in _SEALED}
+            changes["body"] = self._vault.seal_json(body, _place(id_))
+        if changes:
+            await self._change(INCIDENTS, INCIDENTS.c.id == id_, changes)
+        return await self.get(id_)
+
+    async def list(self, integration_id: str | None = None, status: str | None = None) -> list[Incident]:
+        """Newest first."""
+        query = select(INCIDENTS).where(self.mine(INCIDENTS))
+        if integration_id is not None:
+            query = query.where(INCIDENTS.c.integration_id == integration_id)
+        if status is not None:
+            query = query.where(INCIDENTS.c.status == status)
+        rows = await self._all(query.order_by(INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id))
+        return [self._incident(row) for row in rows]
+
+    def _incident(self, row: RowMapping) -> Incident:
+        body = self._vault.open_json(row["body"], _place(row["id"]))
+        assert isinstance(body, dict)
+        return Incident.model_validate({**row, **body})
+
+
+def _place(id_: str) -> str:
+    return f"incidents|{id_}"

@@ -1,0 +1,60 @@
+"""Runs: what each reading of a stream did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from tools.store.errors import NotFound
+from tools.store.ids import new_id
+from tools.store.models import Run
+from tools.store.scope import Repository
+from tools.store.tables import RUNS
+
+_FIELDS = frozenset(Run.model_fields) - {"id", "integration_id", "stream", "walk", "started_at"}
+
+_Found = list[Run]  # inside the class `list` is the method
+
+
+class RunRepository(Repository):
+    """Runs by integration and stream; page commits add to their counters."""
+
+    async def start(self, integration_id: str, stream: str, walk: str, *, id: str | None = None) -> Run:
+        """Begin one, `running`."""
+        id_ = id or new_id("run")
+        counters = dict.fromkeys(("read", "created", "updated", "unchanged", "deleted", "dead", "held", "pages"), 0)
+        await self._insert(
+            RUNS, id=id_, integration_id=integration_id, stream=stream, walk=walk, status="running",
+            started_at=self._clock(), **counters,
+        )  # fmt: skip
+        return await self.get(id_)
+
+    async def finish(self, id_: str, **changes: Any) -> Run:
+        """End it with a status; counters given here replace those that the pages added up. Raises `NotFound`."""
+        if unknown := changes.keys() - _FIELDS:
+            raise TypeError(f"a run has no {', '.join(sorted(unknown))}")
+        if not await self._change(RUNS, RUNS.c.id == id_, {"ended_at": self._clock(), **changes}):
+            raise NotFound("run", id_)
+        return await self.get(id_)
+
+    async def get(self, id_: str) -> Run:
+        """Raises `NotFound`."""
+        row = await self._one(select(RUNS).where(self.mine(RUNS), RUNS.c.id == id_))
+        if row is None:
+            raise NotFound("run", id_)
+        return Run.model_validate(row)
+
+    async def latest(self, integration_id: str, stream: str) -> Run | None:
+        """The run that began last."""
+        runs = await self._newest(integration_id, 1, RUNS.c.stream == stream)
+        return runs[0] if runs else None
+
+    async def list(self, integration_id: str, limit: int = 100) -> list[Run]:
+        """Newest first."""
+        return await self._newest(integration_id, limit)
+
+    async def _newest(self, integration_id: str, limit: int, *conditions: ColumnElement[bool]) -> _Found:
+        query = select(RUNS).where(self.mine(RUNS), RUNS.c.integration_id == integration_id, *conditions)
+        rows = await self._all(query.order_by(RUNS.c.started_at.desc(), RUNS.c.id).limit(limit))
+        return [Run.model_validate(row) for row in rows]

@@ -1,0 +1,34 @@
+"""Where the store lies and what it is sealed with: the environment's `PATCHBAY_…` variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    return user_data_path("patchbay")
+
+
+class Settings(BaseSettings):
+    """`home` holds database and key; `database_url` (`postgresql://…`, `sqlite:///…`) puts the database elsewhere.
+
+    `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PATCHBAY_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(default_factory=_default_home)
+    database_url: str | None = Field(default=None, repr=False)
+    key: str | None = Field(default=None, repr=False)
+    advisor_url: str | None = None
+    advisor_key: str | None = Field(default=None, repr=False)
+    advisor_model: str | None = None
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master key lies when the environment gives none."""
+        return self.home / "master.key"

@@ -1,0 +1,1 @@
+"""From pages of raw rows to the canonical store: one page is one repeatable call."""

@@ -1,0 +1,124 @@
+"""One integration opened for reading: its adapter, its mapping, its place in the store, and the fence it writes under."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from knowledge.catalogue import manifest_of
+from knowledge.errors import PatchbayError
+from knowledge.manifest import Method
+from mappings.compiled import CompiledMapping, compile_mapping
+from mappings.records import PracticeFacts
+from mappings.schema import Mapping, Schema
+from tools.adapters.base import Adapter, Connection
+from tools.adapters.narrowing import narrowed_to
+from tools.adapters.open import open_adapter
+from tools.address import parse_address
+from tools.clock import Clock, utc_now
+from tools.errors import CredentialsRejected
+from tools.store.errors import FencedOut
+from tools.store.models import Integration, Lease
+from tools.store.open import Store
+
+LEASE_SECONDS = 60
+
+
+@dataclass(eq=False)
+class IntegrationBusy(PatchbayError):
+    code: ClassVar[str] = "sync.busy"
+    cause: ClassVar[str] = "Another process is syncing {integration} right now."
+    mend: ClassVar[str] = "Wait for it; `patchbay integrations` shows when it is done."
+    transient: ClassVar[bool] = True
+    integration: str
+
+
+@dataclass(eq=False)
+class IntegrationUnknown(PatchbayError):
+    code: ClassVar[str] = "integration.unknown"
+    cause: ClassVar[str] = "There is no integration {integration}."
+    mend: ClassVar[str] = "`patchbay integrations` lists them."
+    integration: str
+
+
+@dataclass(frozen=True)
+class SyncSession:
+    """Everything a page needs. `lease` fences the writes; `mapping` is the version in force."""
+
+    store: Store = field(repr=False)
+    integration: Integration
+    adapter: Adapter = field(repr=False)
+    mapping: Mapping
+    codec: CompiledMapping = field(repr=False)
+    lease: Lease
+    clock: Clock = utc_now
+
+    @property
+    def method(self) -> Method:
+        return self.adapter.connection.method
+
+    async def keep_lease(self) -> None:
+        """Prolong the right to write. Raises `FencedOut` where another process has it by now."""
+        lease, leases = self.lease, self.store.leases
+        if not await leases.renew(lease, LEASE_SECONDS):
+            now = await leases.holder(lease.resource)  # nobody: it was given back already
+            raise FencedOut(lease.resource, lease.fencing, now.fencing if now else lease.fencing + 1)
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams that the mapping reads, in the manifest's order (a foreign source: in its schema's)."""
+        mapped = {table.table for table in self.mapping.tables if table.fields}
+        declared = [name for name in self.method.streams if name in mapped]
+        return declared + [table.table for table in self.mapping.tables if table.fields and table.table not in declared]
+
+
+async def connection_of(store: Store, integration: Integration) -> Connection:
+    """The connection of an integration, credentials out of the vault. A rejected credential is refused here, unsent."""
+    manifest = manifest_of(integration.system)
+    credentials = await store.credentials.get(integration.credentials_ref) if integration.credentials_ref else {}
+    if credentials and await store.credentials.is_rejected(store.credentials.fingerprint(credentials)):
+        raise CredentialsRejected(
+            parse_address(integration.address).where, "They were refused before and are unchanged."
+        )
+    practice = await store.practices.get(integration.practice_id)
+    facts = PracticeFacts(practice.time_zone or "UTC", practice.country or "US", practice.currency)
+    schema = await store.artifacts.get(integration.id, "schema") if manifest.generic else None
+    whole = Connection(
+        manifest, manifest.method(integration.method), parse_address(integration.address), credentials, facts,
+        store.ledger(integration.id), store.journal(integration.id),
+        Schema.model_validate(schema) if schema else None,
+    )  # fmt: skip
+    return narrowed_to(whole, integration.entities)
+
+
+@asynccontextmanager
+async def open_session(
+    store: Store, integration_id: str, holder: str, clock: Clock = utc_now
+) -> AsyncIterator[SyncSession]:
+    """Open an integration under its lease. Raises `IntegrationBusy` while another process holds it."""
+    integration = await store.integrations.get(integration_id)
+    if integration is None:
+        raise IntegrationUnknown(integration_id)
+    lease = await store.leases.acquire(f"sync:{integration_id}", holder, LEASE_SECONDS)
+    if lease is None:
+        raise IntegrationBusy(integration_id)
+    try:
+        mapping = await store.mappings.latest(integration_id) or Mapping()
+        connection = await connection_of(store, integration)
+        async with open_adapter(connection, mapping) as adapter:
+            codec = compile_mapping(mapping, connection.practice)
+            yield SyncSession(store, integration, adapter, mapping, codec, lease, clock)
+    except CredentialsRejected:
+        await remember_rejection(store, integration)
+        raise
+    finally:
+        await store.leases.release(lease)
+
+
+async def remember_rejection(store: Store, integration: Integration) -> None:
+    """Mark the present credentials as refused, so that nobody sends them again unchanged."""
+    if integration.credentials_ref:
+        values = await store.credentials.get(integration.credentials_ref)
+        await store.credentials.mark_rejected(store.credentials.fingerprint(values))

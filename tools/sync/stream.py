@@ -1,0 +1,221 @@
+"""One run over one stream: pages until the walk ends, then what has gone, then an honest verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from knowledge.errors import PatchbayError
+from knowledge.manifest import StreamSpec
+from tools.adapters.base import Cursor
+from tools.errors import CredentialsRejected, CursorLost
+from tools.store.errors import FencedOut, StaleCursor
+from tools.store.ids import new_id
+from tools.store.models import Run, StreamState
+from tools.sync.incidents import note_run
+from tools.sync.page import PageOutcome, sync_page
+from tools.sync.session import SyncSession, remember_rejection
+from tools.sync.sweep import settle_fates, sweep_ids
+
+Status = Literal["ok", "partial", "degraded", "failed"]
+Progress = Callable[[str, int], None]
+
+
+@dataclass
+class Tally:
+    """What a run did so far."""
+
+    pages: int = 0
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    dead: int = 0
+    held: int = 0
+    capped: str | None = None
+
+    def add(self, outcome: PageOutcome) -> None:
+        done = outcome.committed
+        self.pages += 1
+        self.read += len(outcome.page.rows)
+        self.created += done.created
+        self.updated += done.updated
+        self.unchanged += done.unchanged
+        self.deleted += done.deleted
+        self.dead += done.dead
+        self.capped = outcome.page.capped
+
+
+def no_progress(stream: str, rows: int) -> None:
+    """A run nobody watches."""
+
+
+async def sync_stream(session: SyncSession, stream: str, *, sweep: bool, progress: Progress = no_progress) -> Run:
+    """Bring one stream up to date. Never raises for what the source did: the run says it, by code and sentence."""
+    state = await session.store.streams.get(session.integration.id, stream)
+    cursor = Cursor.model_validate(state.cursor) if state.cursor else None
+    run = await session.store.runs.start(session.integration.id, stream, cursor.walk if cursor else "all")
+    tally = Tally()
+    status: Status = "failed"
+    code = sentence = None
+    try:
+        walked = await _walk(session, state, cursor, run.id, tally, progress)
+        status, code, sentence = await _verdict(session, run, walked, tally, sweep, cursor)
+    except (FencedOut, StaleCursor) as error:
+        return await _stand_aside(session, run, tally, error)
+    except PatchbayError as error:
+        code, sentence = error.code, error.sentence
+        if isinstance(error, CredentialsRejected):
+            await remember_rejection(session.store, session.integration)
+    return await _finish(session, state, run, tally, status, code, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """How a walk ended: whether it saw every row (then by which id), and whether it read increments."""
+
+    complete: bool
+    walk_id: str
+    increments: bool
+
+
+async def _walk(
+    session: SyncSession, state: StreamState, cursor: Cursor | None, run_id: str, tally: Tally, progress: Progress
+) -> Walked:
+    walk_id = state.walk_id if state.walk_id and cursor and cursor.state else new_id("walk")
+    await session.keep_lease()
+    await session.store.streams.update(session.integration.id, state.stream, walk_id=walk_id)
+    restarted = False
+    while True:
+        try:
+            outcome = await sync_page(session, state.stream, cursor, run_id, walk_id)
+        except CursorLost:
+            if restarted:
+                raise
+            restarted, cursor = True, await _restart(session, state.stream, cursor)
+            continue
+        tally.add(outcome)
+        progress(state.stream, tally.read)
+        if outcome.page.end or outcome.page.capped:
+            complete = outcome.page.complete and not outcome.page.capped
+            return Walked(complete, walk_id, outcome.page.cursor.walk == "changes")
+        cursor = outcome.page.cursor
+
+
+async def _restart(session: SyncSession, stream: str, cursor: Cursor | None) -> Cursor | None:
+    """The source forgot our place: begin the same walk again from its last safe point, once."""
+    fresh = cursor.model_copy(update={"state": {}}) if cursor and cursor.walk == "changes" else None
+    await session.store.streams.update(
+        session.integration.id, stream, cursor=fresh.model_dump() if fresh else None
+    )  # fmt: skip
+    return fresh
+
+
+async def _verdict(
+    session: SyncSession, run: Run, walked: Walked, tally: Tally, sweep: bool, started_at: Cursor | None
+) -> tuple[Status, str | None, str | None]:
+    stream = run.stream
+    if tally.capped:
+        return "partial", "read.capped", f"The read ended early at its cap ({tally.capped}); the cursor is held."
+    known = await session.store.records.keys(session.integration.id, stream)
+    if walked.complete:
+        if tally.read == 0 and known > 0:
+            return "degraded", "data.silent_zero", f"Nothing came although {known} rows are known; nothing was deleted."
+        told = await settle_fates(session, stream, walked.walk_id, run.id)
+        end = await session.store.pages.finish_walk(
+            session.integration.id, stream, walked.walk_id, fencing=session.lease.fencing, run_id=run.id
+        )
+        return _after_absence(tally, told + end.deleted, end.held)
+    spec = session.method.streams.get(stream)
+    if spec is None:
+        return "ok", None, None
+    silent = tally.read == 0 and known > 0 and started_at is not None and spec.cursor is not None
+    if spec.deletes.by != "sweep":
+        looked_at = (
+            silent and spec.deletes.by == "field"
+        )  # there every row stays listed; a folder may well bring nothing
+        return await _unless_empty(session, stream, known) if looked_at else ("ok", None, None)
+    if not sweep and not silent:
+        return "ok", None, None
+    swept = await sweep_ids(session, stream, run.id)
+    if swept.capped:
+        return "partial", "read.capped", f"The look for deletions ended early at its cap ({swept.capped})."
+    if silent and (swept.missing == 0 or swept.seen == 0):
+        why = "lists every row, but none as changed since" if swept.seen else "lists nothing"
+        return "degraded", "data.silent_zero", f"The source {why} where history says otherwise; nothing was deleted."
+    return _after_absence(tally, swept.deleted, swept.held)
+
+
+async def _unless_empty(session: SyncSession, stream: str, known: int) -> tuple[Status, str | None, str | None]:
+    """An increment overlaps the last one, so it always brings a row again: one without any is checked without its filter."""
+    look = await session.adapter.read_page(stream, Cursor(walk="ids"))
+    if look.rows or not look.end:
+        return "ok", None, None
+    why = f"The source lists nothing although {known} rows are known; nothing was deleted."
+    return "degraded", "data.silent_zero", why
+
+
+def _after_absence(tally: Tally, deleted: int, held: int) -> tuple[Status, str | None, str | None]:
+    tally.deleted += deleted
+    tally.held += held
+    if held:
+        return (
+            "degraded",
+            "data.mass_delete",
+            f"{held} rows are gone at the source, more than is plausible: deletion is held.",
+        )
+    return "ok", None, None
+
+
+async def _stand_aside(session: SyncSession, run: Run, tally: Tally, error: PatchbayError) -> Run:
+    """Another process has the integration now: this run ends, and the stream is left as that process wants it."""
+    return await session.store.runs.finish(
+        run.id, status="failed", code=error.code, sentence=error.sentence, read=tally.read, pages=tally.pages
+    )  # fmt: skip
+
+
+async def _finish(
+    session: SyncSession,
+    state: StreamState,
+    run: Run,
+    tally: Tally,
+    status: Status,
+    code: str | None,
+    sentence: str | None,
+) -> Run:
+    now = session.clock()
+    await session.store.runs.finish(
+        run.id, status=status, read=tally.read, created=tally.created, updated=tally.updated, unchanged=tally.unchanged,
+        deleted=tally.deleted, dead=tally.dead, held=tally.held, pages=tally.pages, code=code, sentence=sentence,
+    )  # fmt: skip
+    changes: dict[str, object] = {
+        "last_run_at": now,
+        "due_at": now + timedelta(seconds=state.poll_seconds),
+        "hold": None,
+    }
+    if status == "ok":
+        changes["last_success_at"] = now
+        await _observe(session, state, now, tally)
+    else:
+        changes["hold"] = code
+    await session.store.streams.update(session.integration.id, state.stream, **changes)
+    finished = await session.store.runs.get(run.id)
+    if status != "ok" or state.hold is not None:
+        await note_run(session.store, finished, now)
+    return finished
+
+
+async def _observe(session: SyncSession, state: StreamState, now: datetime, tally: Tally) -> None:
+    """Remember what this poll saw: the scheduling agent learns the change rate from it. The first read is no sample."""
+    if state.last_success_at is not None:
+        interval = (now - state.last_success_at).total_seconds()
+        changed = tally.created + tally.updated + tally.deleted
+        await session.store.observations.add(session.integration.id, state.stream, now, interval, changed)
+
+
+def sweeps(spec: StreamSpec | None) -> bool:
+    """Whether deletions of a stream are found by comparing ids."""
+    return spec is not None and spec.deletes.by == "sweep"

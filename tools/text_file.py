@@ -1,0 +1,57 @@
+"""Reads the small text files that a person names: one way to say what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from knowledge.errors import BadInput
+
+MOST_BYTES = 32 * 1024 * 1024
+
+
+def named_path(place: str, source: str, mend: str) -> Path:
+    """The path that was meant, `~` resolved. Raises `BadInput` for one that no file system takes."""
+    if not source or "\0" in source:
+        raise BadInput(place, "names no file.", mend)
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:  # ~nobody/file
+        raise BadInput(place, f"cannot be found ({error}).", mend) from None
+
+
+def read_text_file(place: str, source: str, mend: str, *, standard_input: bool = False) -> str:
+    """The text of a UTF-8 file, `-` for standard input where that is allowed. Raises `BadInput` with place and mend."""
+    if standard_input and source == "-":
+        data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    else:
+        path = named_path(place, source, mend)
+        try:
+            if path.exists() and not path.is_file():
+                raise BadInput(place, "is no file.", mend)
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
+        except OSError as error:
+            raise BadInput(place, f"cannot be read ({error.strerror}).", mend) from error
+    if len(data) > MOST_BYTES:
+        raise BadInput(place, f"is larger than {MOST_BYTES // 2**20} MB.", mend)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(place, "is not UTF-8 text.", mend) from None
+    if "\0" in text:
+        raise BadInput(place, "is not text: it holds NUL bytes.", mend)
+    return text
+
+
+def parse_json(place: str, text: str, mend: str, *, first_line: int = 1) -> object:
+    """The value of a JSON text that begins at `first_line` of the place. Raises `BadInput`; it never quotes the text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        raise BadInput(f"{place}, line {line}", f"is not JSON ({error.msg}).", mend) from None
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else "a number in it is too long"
+        raise BadInput(f"{place}, line {first_line}", f"is no JSON that can be used ({reason}).", mend) from None
