@@ -17,6 +17,7 @@ from tools.text_file import parse_json, read_text_file
 _TRANSFORM: TypeAdapter[Transform] = TypeAdapter(Transform)
 NAMES = ("system", "source_table", "source_column")
 MOST_LETTERS = 500  # of a name
+MOST_LETTERS_IN_A_CELL = 100_000
 FORM = '{"system", "source_table", "source_column", "corrected": {"target_table", "target_column"} or null}'
 
 
@@ -70,6 +71,9 @@ def _csv_lines(file: str, text: str) -> list[tuple[int, Mapping[str, object]]]:
         missing = [name for name in (*NAMES, "target_table", "target_column") if name not in (reader.fieldnames or ())]
     except csv.Error as error:
         raise BadInput(f"{file}, line {reader.line_num}", f"is no CSV ({error}).", "Save it as CSV again.") from None
+    for number, row in lines:
+        if any(len(cell or "") > MOST_LETTERS_IN_A_CELL for cell in row.values() if not isinstance(cell, list)):
+            raise BadInput(f"{file}, line {number}", "is no CSV (a quote is never closed?).", "Save it as CSV again.")
     if missing:
         raise BadInput(
             f"{file}, line 1", f"lacks the column {missing[0]}.", "`patchbay questions --export` writes the form."
