@@ -66,7 +66,12 @@ async def estimate_rates(state: ScheduleState, runtime: Runtime[AgentContext]) -
         seen = await store.observations.list(integrated.integration_id, stream.stream, since)
         rates[stream.stream] = change_rate(seen, 3600 / (spec.poll_seconds if spec else 3600))
         weight = weight_of(spec.entities if spec else ())
-        demands.append(Demand(stream.stream, rates[stream.stream].per_hour, weight, calls.get(stream.stream, 1.0)))
+        demands.append(
+            Demand(
+                stream.stream, rates[stream.stream].per_hour, weight, calls.get(stream.stream, 1.0),
+                spec.least_poll_seconds if spec else SHORTEST_SECONDS,
+            )
+        )  # fmt: skip
     budget = budget_of(method)
     polls = polls_per_hour(demands, budget) if demands else {}
     rhythm = tuple(_rhythm(each, polls[each.stream], rates[each.stream], budget) for each in demands)
@@ -86,7 +91,7 @@ def _explained(demand: Demand, seconds: int, rate: Rate, budget: float) -> str:
     seen = (
         f"seen over {_long(rate.watched_hours * 3600)} in {rate.looks} looks" if rate.looks else "assumed, not seen yet"
     )
-    limits = {SHORTEST_SECONDS: ", as often as allowed", LONGEST_SECONDS: ", at least once a day"}
+    limits = {demand.shortest_seconds: ", as often as allowed", LONGEST_SECONDS: ", at least once a day"}
     cost = 3600 / seconds * demand.calls
     return (
         f"about {rate.per_hour:.2f} changes an hour (± {rate.deviation:.2f}, {seen}), weight {demand.weight:g}: "

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from knowledge.errors import BadInput
+from tools.clock import rfc3339
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -111,7 +112,7 @@ def _told(record: logging.LogRecord) -> dict[str, object]:
     template = str(record.msg) if record.args else "a text that is not repeated here"
     told: dict[str, object] = {
         "event": template, "level": record.levelname.lower(), "logger": record.name,
-        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": rfc3339(datetime.fromtimestamp(record.created, UTC)),
         "where_in_code": f"{record.module}:{record.lineno}",
     }  # fmt: skip
     if record.exc_info and record.exc_info[0]:

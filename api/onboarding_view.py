@@ -11,6 +11,7 @@ from agents.onboarding import OnboardingState
 from api.onboarding_words import sentence_of_event
 from api.output import Output
 from knowledge.errors import PatchbayError
+from tools.clock import rfc3339
 from tools.store.models import Integration, Question
 
 GOOD_ENDS = frozenset(["live", "planned", "paused"])
@@ -77,7 +78,7 @@ class OnboardingView:
             "dead_letters": len(await store.dead_letters.list(integration.id)) if integration else 0,
             "mapping": {"accept": mapped.accept, "review": mapped.review, "no_match": mapped.no_match} if mapped else {},
             "review_columns": list(mapped.review_columns) if mapped else [],
-            "next_sync": due.isoformat().replace("+00:00", "Z") if due else None,
+            "next_sync": rfc3339(due) if due else None,
             "problem": problem, "seconds": round(monotonic() - self.started, 1),
         }  # fmt: skip
 
@@ -86,7 +87,9 @@ class OnboardingView:
         counted = (
             ", ".join(f"{count} {entity}" for entity, count in records.items()) if isinstance(records, dict) else ""
         )
-        self.output.text(f"{done['integration'] or done['thread']}: {done['state']} ({done['system']}). {counted}")
+        self.output.text(
+            f"{done['integration'] or done['thread']}: {done['state']} ({done['system']}). {counted}".rstrip()
+        )
         mapped = state.get("mapped")
         if mapped and mapped.review_columns:
             self.output.text(f"Not mapped, waiting for review: {', '.join(mapped.review_columns)}")

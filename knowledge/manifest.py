@@ -168,6 +168,7 @@ class StreamSpec(Knowledge):
     constants: dict[str, str] = {}  # "Entity.field" (or "Entity#2.field") to a fixed value
     left_out: dict[str, str] = {}  # canonical fields this stream cannot carry although one may expect it: the reason
     poll_seconds: int = 3600  # first schedule until changes were observed
+    least_poll_seconds: int = 60  # never looked at more often: what the vendor asks of those who read it whole
     settings: dict[str, object] = {}  # what only this protocol's adapter reads
 
 

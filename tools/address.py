@@ -95,6 +95,14 @@ def parse_address(text: str) -> Address:
     return _with_scheme(stripped, "postgresql" if scheme == "postgres" else scheme)
 
 
+def require_local(address: Address) -> None:
+    """Raises `BadInput` where an address names a folder or file of this machine that is not there."""
+    if address.scheme in {"file", "sqlite"} and not _is_there(address.path):
+        raise BadInput(
+            f"address {address.path}", "there is no such file or folder here.", "Check the path; is the share mounted?"
+        )
+
+
 def _with_scheme(text: str, scheme: str) -> Address:
     if scheme in {"file", "sqlite"}:
         # sqlite:///relative and sqlite:////absolute, as SQLAlchemy writes them; file:///absolute

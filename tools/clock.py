@@ -11,3 +11,8 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Now, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """An aware moment as RFC 3339 in UTC, with `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

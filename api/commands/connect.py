@@ -14,7 +14,7 @@ from api.output import Output
 from api.running import context_of, run, store_for
 from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput, PatchbayError
-from tools.address import parse_address
+from tools.address import parse_address, require_local
 from tools.credentials import read_credentials
 from tools.descriptions import read_description
 from tools.store.ids import new_id
@@ -112,6 +112,7 @@ async def _connect(view: OnboardingView, wish: Wish) -> int:
         return await _already_live(view, integration, wish.login)
     elif last is not None and _goes_on(last, integration):
         return await _continue(view, wish, last)
+    require_local(parse_address(wish.address))
     thread_id = new_id("thr")
     ref = await store.credentials.put(wish.login) if wish.login is not None else None
     await _keep_description(store, thread_id, wish)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.output import Output
 from api.running import run
-from tools.address import parse_address
+from tools.address import parse_address, require_local
 from tools.credentials import read_credentials
 from tools.detection import Detection
 from tools.detection import detect as detect_address
@@ -14,6 +14,7 @@ def run_detect(address: str, credentials: str | None, *, as_json: bool) -> int:
     """Detect once; nothing is stored."""
     output = Output(as_json)
     parsed = parse_address(address)
+    require_local(parsed)
     login = read_credentials(credentials) if credentials is not None else None
     found = run(lambda: detect_address(parsed, login))
     output.line(found.model_dump(mode="json"))

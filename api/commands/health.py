@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from api.answering import found_question, take_answer
 from api.output import Output, short_time
 from api.running import context_of, found, run, run_at_home, store_for, why_at_rest
-from tools.clock import utc_now
+from tools.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
     from agents.health import HealReport
@@ -53,7 +53,7 @@ async def _endpoints(store: Store, integration: Integration) -> list[dict[str, o
         fresh = (utc_now() - state.last_success_at).total_seconds() if state.last_success_at else None
         endpoints.append(
             {"name": state.stream, "status": last.status if last else "never ran", "freshness_s": fresh,
-             "due_at": state.due_at.isoformat().replace("+00:00", "Z"), "last_error": last.code if last else None,
+             "due_at": rfc3339(state.due_at), "last_error": last.code if last else None,
              "why": last.sentence if last and last.sentence else state.why}
         )  # fmt: skip
     return endpoints

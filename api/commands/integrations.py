@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api.output import Output, short_time
 from api.running import found, run_at_home, store_for
-from tools.clock import utc_now
+from tools.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
     from tools.store.models import Integration
@@ -27,7 +27,7 @@ def show_integrations(*, as_json: bool) -> int:
                 counted = await store.records.count(each.id)
                 output.line(
                     {**each.model_dump(mode="json", exclude={"credentials_ref"}), "practice": practice.name,
-                     "time_zone": practice.time_zone, "records": counted, "next_sync": due}
+                     "time_zone": practice.time_zone, "records": counted, "next_sync": rfc3339(due) if due else None}
                 )  # fmt: skip
                 rows.append(
                     (

@@ -71,9 +71,9 @@ def run_correct(file: str, *, as_json: bool) -> int:
                     await store.questions.answer(question.id, row.answer)
             changed = await _put_to_use(output, store, rows)
         output.line({"event": "corrected", "corrections": len(corrections), "remapped": changed})
-        output.text(
-            f"{len(corrections)} corrections recorded; {len(changed)} integrations were mapped anew and read again at their next sync."
-        )
+        output.text(f"Corrections recorded: {len(corrections)}.")
+        for each in changed:
+            output.text(f"{each} is mapped anew; `patchbay sync {each}` reads it again now, else its next sync does.")
         return 0
 
     return run(work)

@@ -32,6 +32,8 @@ def show_questions(wanted: str | None, export: str | None, *, as_json: bool) -> 
             if export is not None:
                 count = _export(export, questions, await _systems(store, questions))
                 output.say(f"{count} questions about columns are in {export}; fill target_table and target_column in.")
+                output.line({"event": "exported", "file": export, "questions": count})
+                return 0
             for question in questions:
                 output.line(question.model_dump(mode="json", exclude={"answer"}))
             rows = [

@@ -46,4 +46,6 @@ def run_restore(file: str, *, as_json: bool) -> int:
     run_at_home(lambda: restore(settings, path))
     output.line({"restored": file})
     output.text(f"{file} was restored to {settings.home}.")
+    if settings.key is None and not settings.key_file.exists():
+        output.say(f"Nothing in it can be read before its key is there: put the old master.key at {settings.key_file}.")
     return 0

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tools.store.models import Run
     from tools.store.open import Store
 
+COLUMNS = ("stream", "status", "read", "new", "changed", "gone", "dead", "held", "why")
+
 
 def run_sync(wanted: str | None, *, due: bool, as_json: bool) -> int:
     """Exit code 1 unless every run is green: a partial or degraded one is not."""
@@ -63,9 +65,17 @@ async def _one(output: Output, store: Store, wanted: str) -> list[Run] | None:
 def _show(output: Output, runs: list[Run]) -> None:
     for each in runs:
         output.line({"event": "run", **each.model_dump(mode="json")})
-    rows = [
-        (each.stream, each.status, each.read, each.created, each.updated, each.deleted, each.dead, each.held, each.sentence)
-        for each in runs
-    ]  # fmt: skip
-    columns = ("stream", "status", "read", "new", "changed", "gone", "dead", "held", "why")
-    output.table("Sync" if rows else "Nothing is due.", columns, rows)
+    output.table("Sync" if runs else "Nothing is due.", COLUMNS, _rows(runs))
+
+
+def _rows(runs: list[Run]) -> list[tuple[object, ...]]:
+    """A row a run; what a run says like the one before it is not said again."""
+    rows: list[tuple[object, ...]] = []
+    said: str | None = None
+    for each in runs:
+        why = "as above" if each.sentence and each.sentence == said else each.sentence
+        said = each.sentence
+        rows.append(
+            (each.stream, each.status, each.read, each.created, each.updated, each.deleted, each.dead, each.held, why)
+        )
+    return rows

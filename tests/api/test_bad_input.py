@@ -81,6 +81,9 @@ def file(tmp_path: Path) -> Callable[[str, bytes], str]:
         ("http://" + "a/" * 5000, "longer than"),
         ("sqlite:///", "no path"),
         ("file://", "no path"),
+        ("file:///nowhere/outbox", "no such file or folder"),
+        ("sqlite:////nowhere/practice.db", "no such file or folder"),
+        ("./nowhere", "no such file or folder"),
         ("~nobody-of-that-name/outbox", "home directory"),
     ],
 )

@@ -112,3 +112,9 @@ def test_only_a_change_of_more_than_a_quarter_counts() -> None:
     assert not differs_much({"a": 100, "b": 1000}, {"a": 125, "b": 760})
     assert differs_much({"a": 100, "b": 1000}, {"a": 126, "b": 1000})
     assert differs_much({"a": 100}, {"a": 100, "b": 5})
+
+
+def test_what_a_vendor_asks_of_whole_reads_is_kept_however_often_it_changes() -> None:
+    polls = polls_per_hour([Demand("export", 500, 10, 1, shortest_seconds=43200), Demand("book", 500, 10)], 1e6)
+    assert interval_seconds(polls["export"]) == 43200
+    assert interval_seconds(polls["book"]) < 43200

@@ -15,12 +15,13 @@ LEAST_PRICE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One stream: its change rate (an hour), its weight, and how many calls one poll takes."""
+    """One stream: its change rate (an hour), its weight, how many calls one poll takes, and the shortest time between two."""
 
     stream: str
     per_hour: float
     weight: float
     calls: float = 1.0
+    shortest_seconds: int = SHORTEST_SECONDS
 
 
 def polls_per_hour(demands: Sequence[Demand], calls_per_hour: float) -> dict[str, float]:
@@ -28,7 +29,7 @@ def polls_per_hour(demands: Sequence[Demand], calls_per_hour: float) -> dict[str
 
     f = (-λ + sqrt(λ² + 4wλ/μ)) / 2 minimises Σ w·ln(1 + λ/f): it starves no stream, unlike pure freshness, which stops
     polling the busiest. μ, the price of a call, by bisection so that Σ f·c keeps the budget, and at least `LEAST_PRICE`.
-    Every f lies between once a day and once a minute; where the budget does not bear even once a day, all are polled
+    Every f lies between once a day and once a minute, or the stream's own shortest time; where the budget does not bear even once a day, all are polled
     less often in the same proportion. Source: Kolobov et al., "Staying up to date with online content changes",
     NeurIPS 2019.
     """
@@ -53,7 +54,7 @@ def _polls(demand: Demand, price: float) -> float:
     rate = max(demand.per_hour, 1e-6)
     weight = demand.weight / demand.calls
     best = (-rate + sqrt(rate * rate + 4 * weight * rate / price)) / 2
-    return min(max(best, 3600 / LONGEST_SECONDS), 3600 / SHORTEST_SECONDS)
+    return min(max(best, 3600 / LONGEST_SECONDS), 3600 / demand.shortest_seconds)
 
 
 def interval_seconds(polls: float) -> int:

@@ -128,7 +128,7 @@ async def _verdict(
         end = await session.store.pages.finish_walk(
             session.integration.id, stream, walked.walk_id, fencing=session.lease.fencing, run_id=run.id
         )
-        return _after_absence(tally, told + end.deleted, end.held)
+        return _after_absence(tally, told + end.deleted, end.held, end.first_sightings)
     spec = session.method.streams.get(stream)
     if spec is None:
         return "ok", None, None
@@ -146,7 +146,7 @@ async def _verdict(
     if silent and (swept.missing == 0 or swept.seen == 0):
         why = "lists every row, but none as changed since" if swept.seen else "lists nothing"
         return "degraded", "data.silent_zero", f"The source {why} where history says otherwise; nothing was deleted."
-    return _after_absence(tally, swept.deleted, swept.held)
+    return _after_absence(tally, swept.deleted, swept.held, swept.awaited)
 
 
 async def _unless_empty(session: SyncSession, stream: str, known: int) -> tuple[Status, str | None, str | None]:
@@ -158,7 +158,7 @@ async def _unless_empty(session: SyncSession, stream: str, known: int) -> tuple[
     return "degraded", "data.silent_zero", why
 
 
-def _after_absence(tally: Tally, deleted: int, held: int) -> tuple[Status, str | None, str | None]:
+def _after_absence(tally: Tally, deleted: int, held: int, awaited: int) -> tuple[Status, str | None, str | None]:
     tally.deleted += deleted
     tally.held += held
     if held:
@@ -166,6 +166,12 @@ def _after_absence(tally: Tally, deleted: int, held: int) -> tuple[Status, str |
             "degraded",
             "data.mass_delete",
             f"{held} rows are gone at the source, more than is plausible: deletion is held.",
+        )
+    if awaited:
+        return (
+            "ok",
+            None,
+            f"{awaited} rows are gone at the source for the first time; the next look for deletions decides.",
         )
     return "ok", None, None
 

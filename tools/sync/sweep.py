@@ -21,6 +21,7 @@ class Swept:
     missing: int
     deleted: int
     held: int
+    awaited: int  # missing for the first time: a second look decides
     unknown: int  # ids listed that we do not hold: the increment missed them
     capped: str | None = None  # the cap that ended it early: nothing is settled then
 
@@ -58,7 +59,7 @@ async def sweep_ids(session: SyncSession, stream: str, run_id: str) -> Swept:
         seen += len(keys)
         cursor = None if page.end or page.capped else page.cursor
         if page.capped:
-            return Swept(seen, 0, 0, 0, unknown, page.capped)
+            return Swept(seen, 0, 0, 0, 0, unknown, page.capped)
     told = await settle_fates(session, stream, walk_id, run_id)
     end = await session.store.pages.finish_walk(
         session.integration.id, stream, walk_id, fencing=session.lease.fencing, run_id=run_id
@@ -67,4 +68,4 @@ async def sweep_ids(session: SyncSession, stream: str, run_id: str) -> Swept:
     if unknown:
         await session.store.streams.update(session.integration.id, stream, cursor=None)
     missing = told + end.first_sightings + end.deleted + end.held
-    return Swept(seen, missing, told + end.deleted, end.held, unknown)
+    return Swept(seen, missing, told + end.deleted, end.held, end.first_sightings, unknown)
