@@ -81,11 +81,15 @@ def _ask_login(output: Output, question: Question) -> dict[str, str] | None:
 
 def _typed(prompt: str, *, hidden: bool = False) -> str:
     """One line of the person. Raises `KeyboardInterrupt` for Ctrl-C; the end of input means "later"."""
+    from getpass import getpass
+
     from rich.prompt import Prompt
 
     with _interruptible():
         try:
-            return Prompt.ask(prompt, password=hidden, default="", show_default=False)
+            if hidden:  # echo is off before the prompt stands there: rich's own prompt shows what is typed at once
+                return getpass(f"{prompt}: ")
+            return Prompt.ask(prompt, default="", show_default=False)
         except EOFError:
             return ""
 

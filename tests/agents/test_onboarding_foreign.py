@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tools.store.open import open_store
 from tools.store.settings import Settings
@@ -239,19 +240,28 @@ def tables(request: pytest.FixtureRequest) -> list[Table]:
 @pytest.fixture(
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres), "folder"],
 )
-def address(request: pytest.FixtureRequest, tables: list[Table], tmp_path: Path) -> str:
-    """The same source as a database file, on a server, and as files."""
+def typed(request: pytest.FixtureRequest, tables: list[Table], tmp_path: Path) -> tuple[str, ...]:
+    """What is typed to connect the same source as a database file, on a server, and as files."""
     if request.param == "postgresql":
-        return as_postgresql(tables, request.getfixturevalue("empty_postgres"))
-    return as_sqlite(tables, tmp_path) if request.param == "sqlite" else as_folder(tables, tmp_path)
+        return with_login(as_postgresql(tables, request.getfixturevalue("empty_postgres")), tmp_path)
+    return (as_sqlite(tables, tmp_path) if request.param == "sqlite" else as_folder(tables, tmp_path),)
+
+
+def with_login(url: str, folder: Path) -> tuple[str, ...]:
+    """A database URL without its password, which goes into a credentials file."""
+    parts = conninfo_to_dict(url)
+    login = folder / "login.json"
+    login.write_text(json.dumps({"username": parts["user"], "password": parts.get("password") or "none"}))
+    address = f"postgresql://{parts['host']}:{parts['port']}/{parts['dbname']}"
+    return address, "--credentials", str(login)
 
 
 @pytest.mark.slow
 async def test_it_ends_live_and_equal_to_its_source(
-    address: str, tables: list[Table], sqlite_settings: Settings, differing: Callable[..., list[str]],
+    typed: tuple[str, ...], tables: list[Table], sqlite_settings: Settings, differing: Callable[..., list[str]],
     records_of: Callable[..., Awaitable[Records]],
 ) -> None:  # fmt: skip
-    _, lines = await patchbay(sqlite_settings, "connect", address)
+    _, lines = await patchbay(sqlite_settings, "connect", *typed)
     assert lines[-1]["questions"] >= 1  # nothing of the source tells its time zone
     done, _ = await answered_until_done(sqlite_settings, lines, tables)
     assert (done["state"], done["dead_letters"]) == ("live", 0), done["problem"]
