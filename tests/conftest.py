@@ -133,7 +133,7 @@ class Databases:
         return name
 
     def give_back(self, name: str) -> None:
-        self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        self.execute("DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS dbos CASCADE; CREATE SCHEMA public", name)
         self.free.append(name)
 
     def drop_all(self) -> None:
@@ -194,10 +194,12 @@ def empty_tables(url: str) -> None:
 
     with psycopg.connect(url) as connection:
         connection.execute("SET session_replication_role = replica")  # the audit trail refuses deletion otherwise
-        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        for (table,) in found:
-            if table not in {"patchbay_schema", "checkpoint_migrations"}:
-                connection.execute(f'DELETE FROM "{table}"'.encode())
+        found = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'dbos')"
+        ).fetchall()
+        for schema, table in found:
+            if table not in {"patchbay_schema", "checkpoint_migrations", "dbos_migrations"}:
+                connection.execute(f'DELETE FROM "{schema}"."{table}"'.encode())
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tools.store.dead_letters import DeadLetterRepository
 from tools.store.events import EventRepository
 from tools.store.incidents import IncidentRepository
 from tools.store.integrations import IntegrationRepository
+from tools.store.job_tables import migrate_jobs
 from tools.store.journals import StoredJournal, StoredLedger
 from tools.store.keyring import open_vault
 from tools.store.keys import make_home
@@ -105,11 +106,13 @@ async def open_store(
 
 
 async def migrate(settings: Settings | None = None) -> bool:
-    """Bring all tables together to this program's revision; False where they were there already."""
+    """Bring all tables together to this program's revision, the job engine's too; False where ours were there already."""
     settings = settings or Settings()
     make_home(settings.home)
     database = Database(database_url(settings))
     try:
-        return await upgrade(database)
+        changed = await upgrade(database)
+        await migrate_jobs(settings)
+        return changed
     finally:
         await database.close()
