@@ -6,7 +6,7 @@ or that waits for a yes, goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -15,6 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
+from agents.alert_owners import take_assignment
 from agents.context import AgentContext
 from agents.heal_states import INCIDENT, Case, Diagnosis, HealState, Plan
 from agents.heal_steps import (
@@ -39,8 +40,19 @@ from agents.heal_steps import (
 from agents.leasing import holding
 from agents.states import Value
 from knowledge.errors import PatchbayError
+from knowledge.phrases import phrase
+from tools.store.errors import AlreadyActive
 from tools.store.models import Incident, Integration
-from tools.sync.incidents import active_incidents, add_entries, close_all, entries, failure_entry, failures
+from tools.sync.incidents import (
+    UNKNOWN,
+    active_incidents,
+    add_entries,
+    close_all,
+    entries,
+    failure_entry,
+    failures,
+    firing_alerts,
+)
 
 Event = dict[str, Any]
 Graph = CompiledStateGraph[HealState, AgentContext]
@@ -151,30 +163,66 @@ def _begin(incident: Incident, diagnosis: Diagnosis) -> HealState:
 
 
 async def _healthy(context: AgentContext, integration: Integration, diagnosis: Diagnosis) -> HealReport:
-    """Whatever was open is over, questions too."""
-    for incident in await close_all(context.store, integration.id, "healed"):
+    """Whatever was open is over, questions too; but an alert that still fires outweighs that we see nothing."""
+    alerted = [
+        each for each in await active_incidents(context.store, integration.id)
+        if await firing_alerts(context.store, each, context.clock())
+    ]  # fmt: skip
+    for incident in await close_all(context.store, integration.id, "healed", except_ids={each.id for each in alerted}):
         await context.store.questions.close_obsolete(incident.id)
+    if alerted:
+        return await _unexplained(context, alerted, diagnosis)
     return HealReport(
         incident=None, root_cause="none", probability=diagnosis.probability, status="healthy",
         sentence="Nothing is wrong: the connection works and the last runs are green.",
     )  # fmt: skip
 
 
+async def _unexplained(context: AgentContext, alerted: Sequence[Incident], diagnosis: Diagnosis) -> HealReport:
+    """Alerts fire, and no probe finds anything: nothing is touched, and a person reads both."""
+    guidance = {
+        language: phrase("health.alert_unexplained", language) for language in ("en", "de")
+    }  # fmt: skip
+    seen: list[dict[str, object]] = [{"kind": "diagnosis", **diagnosis.model_dump(mode="json")}]
+    for incident in alerted:
+        outcome = {"status": "guided", "sentence": guidance["en"]}
+        await add_entries(context.store, incident, seen, status="waiting", outcome=outcome)
+    return HealReport(
+        incident=alerted[0].id, root_cause=UNKNOWN, probability=0.0, status="guided", sentence=guidance["en"],
+        guidance=guidance, contradicting=("the connection works and the last runs are green",),
+    )  # fmt: skip
+
+
 async def _incident_for(context: AgentContext, integration: Integration, diagnosis: Diagnosis) -> Incident:
-    """The open incident of this cause, else one that a failing run of these streams opened, else a new one."""
+    """The open incident of this cause, else one that a failing run or an alert opened, else a new one."""
+    try:
+        return await _found_or_opened(context, integration, diagnosis)
+    except AlreadyActive:  # a run or an alert of another process opened it between our look and our step
+        return await _found_or_opened(context, integration, diagnosis)
+
+
+async def _found_or_opened(context: AgentContext, integration: Integration, diagnosis: Diagnosis) -> Incident:
     active = await active_incidents(context.store, integration.id)
     same = [each for each in active if each.root_cause == diagnosis.root_cause]
-    undiagnosed = [each for each in active if not entries(each, "diagnosis")]
-    run_code = diagnosis.facts.get("run.code")
-    provisional = [each for each in undiagnosed if any(one["code"] == run_code for one in failures(each))]
+    provisional = [each for each in active if each not in same and _is_provisional(each, diagnosis)]
     found = (same or provisional)[:1]
     incident = found[0] if found else await context.store.incidents.open(integration.id, diagnosis.root_cause)
     for double in [each for each in same + provisional if each.id != incident.id]:
         await context.store.incidents.update(double.id, status="closed", outcome={"same_as": incident.id})
+        await context.store.alerts.move([double.id], incident.id, integration.id)
+        incident = await add_entries(context.store, incident, entries(double, "alert"))
     fresh: list[dict[str, object]] = [{"kind": "diagnosis", **diagnosis.model_dump(mode="json")}]
     if diagnosis.facts.get("probe.connection") != "ok":  # then a green run proves that it is over
         fresh += await _hold_streams(context, integration, incident, diagnosis)
     return await add_entries(context.store, incident, fresh, root_cause=diagnosis.root_cause)
+
+
+def _is_provisional(incident: Incident, diagnosis: Diagnosis) -> bool:
+    """Whether an incident was opened by what this diagnosis now explains: an alert, or a run of the same code."""
+    if incident.root_cause == UNKNOWN:
+        return True
+    run_code = diagnosis.facts.get("run.code")
+    return not entries(incident, "diagnosis") and any(one["code"] == run_code for one in failures(incident))
 
 
 async def _hold_streams(
@@ -198,6 +246,9 @@ async def drive_incident(context: AgentContext, incident_id: str) -> AsyncIterat
     Yields nothing but `{"event": "busy"}` while another process heals the integration.
     """
     incident = await context.store.incidents.get(incident_id)
+    if incident.integration_id is None:
+        yield await _drive_assignment(context, incident)
+        return
     async with holding(context, _lease_of(incident.integration_id)) as ours, context.store.checkpointer() as saver:
         if not ours:
             yield {"event": "busy", "thread": incident_id}
@@ -213,6 +264,18 @@ async def drive_incident(context: AgentContext, incident_id: str) -> AsyncIterat
                     yield part["data"]
         state = await graph.aget_state(_config(incident_id))
         yield {"event": "waiting" if state.interrupts else "ended", "thread": incident_id}
+
+
+async def _drive_assignment(context: AgentContext, incident: Incident) -> Event:
+    """Take the answer to whose alert it is, and look there."""
+    assigned = await take_assignment(context, incident)
+    if assigned is None or assigned.integration_id is None:
+        return {"event": "waiting", "thread": incident.id}
+    try:
+        report = await heal_integration(context, assigned.integration_id)
+    except HealingBusy:
+        return {"event": "busy", "thread": incident.id}
+    return {"event": "waiting" if report.questions else "ended", "thread": incident.id}
 
 
 async def report_of(context: AgentContext, incident_id: str) -> HealReport:
@@ -249,6 +312,8 @@ async def _finish(graph: Graph, context: AgentContext, incident_id: str, given: 
 async def _report(graph: Graph, context: AgentContext, incident_id: str) -> HealReport:
     state: StateSnapshot = await graph.aget_state(_config(incident_id))
     found = cast(HealState, state.values)
+    if "diagnosis" not in found:
+        return await _unlooked(context, incident_id)
     diagnosis, outcome = found["diagnosis"], found.get("outcome")
     plan = found.get("plan") or Plan(remedy=None, risk="human")
     asked = tuple(each.id for each in await context.store.questions.open(incident_id))
@@ -258,6 +323,19 @@ async def _report(graph: Graph, context: AgentContext, incident_id: str) -> Heal
         sentence=outcome.sentence if outcome else f"It waits for a yes or no: {plan.what}",
         guidance=plan.guidance, supporting=diagnosis.supporting, contradicting=diagnosis.contradicting,
         streams=plan.streams, escalated=plan.escalated, questions=asked,
+    )  # fmt: skip
+
+
+async def _unlooked(context: AgentContext, incident_id: str) -> HealReport:
+    """What is known of an incident that nobody has looked into yet."""
+    incident = await context.store.incidents.get(incident_id)
+    asked = tuple(each.id for each in await context.store.questions.open(incident_id))
+    told = (incident.outcome or {}).get("sentence")
+    waits = "It waits for a person to say which integration it is about."
+    return HealReport(
+        incident=incident_id, root_cause=incident.root_cause or UNKNOWN, probability=0.0, status=incident.status,
+        sentence=str(told or (waits if incident.integration_id is None else "It has not been looked into yet.")),
+        questions=asked,
     )  # fmt: skip
 
 

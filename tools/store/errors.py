@@ -138,3 +138,14 @@ class AuditBroken(StoreError):
     cause: ClassVar[str] = "The audit trail does not hold together at entry {entry}: it was altered or cut."
     mend: ClassVar[str] = "Compare it with a backup, and find out who can write to the database."
     entry: int
+
+
+@dataclass(eq=False)
+class AlreadyActive(StoreError):
+    """An integration has one active incident for a cause; what is known of it belongs there."""
+
+    code: ClassVar[str] = "store.already_active"
+    cause: ClassVar[str] = "{integration} has an active incident for {root_cause} already."
+    mend: ClassVar[str] = "Add to that one."
+    integration: str
+    root_cause: str

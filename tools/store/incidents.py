@@ -6,32 +6,45 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, select
+from sqlalchemy.exc import IntegrityError
 
-from tools.store.errors import NotFound
+from tools.store.errors import AlreadyActive, NotFound
 from tools.store.ids import new_id
 from tools.store.models import Incident
 from tools.store.scope import Repository
 from tools.store.tables import INCIDENTS
 
 _SEALED = ("evidence", "plan", "outcome")
-_FIELDS = frozenset(Incident.model_fields) - {"id", "integration_id", "opened_at"}
+_FIELDS = frozenset(Incident.model_fields) - {"id", "opened_at"}
 
 
 class IncidentRepository(Repository):
     """Incidents by id; evidence, plan and outcome are sealed."""
 
     async def open(
-        self, integration_id: str, root_cause: str | None = None, evidence: Sequence[dict[str, object]] = (),
+        self, integration_id: str | None, root_cause: str | None = None, evidence: Sequence[dict[str, object]] = (),
         *, id: str | None = None,
     ) -> Incident:  # fmt: skip
-        """Open one. With an `id` of the caller's, opening it again returns the one that is there."""
+        """Open one. With an `id` of the caller's, opening it again returns the one that is there.
+
+        Raises `AlreadyActive` where the integration has an active one for this cause, opened by another process just now.
+        """
         id_ = id or new_id("inc")
         body = {"evidence": list(evidence), "plan": None, "outcome": None}
-        await self._insert(
+        opened = await self._insert(
             INCIDENTS, id=id_, integration_id=integration_id, root_cause=root_cause, status="open",
             opened_at=self._clock(), body=self._vault.seal_json(body, _place(id_)),
         )  # fmt: skip
+        if not opened and id is None:
+            raise AlreadyActive(integration_id or "", root_cause or "")
         return await self.get(id_)
+
+    async def active(self, integration_id: str, root_cause: str) -> Incident | None:
+        """The one that is not over, of this cause."""
+        about = (INCIDENTS.c.integration_id == integration_id) & (INCIDENTS.c.root_cause == root_cause)
+        active = INCIDENTS.c.status.in_(("open", "waiting"))
+        row = await self._one(select(INCIDENTS).where(self.mine(INCIDENTS), about, active))
+        return self._incident(row) if row else None
 
     async def get(self, id_: str) -> Incident:
         """Raises `NotFound`."""
@@ -41,7 +54,10 @@ class IncidentRepository(Repository):
         return self._incident(row)
 
     async def update(self, id_: str, **changes: Any) -> Incident:
-        """Change fields of `Incident`; the status `healed` or `closed` sets `closed_at`. Raises `NotFound`."""
+        """Change fields of `Incident`; the status `healed` or `closed` sets `closed_at`.
+
+        Raises `NotFound`, and `AlreadyActive` where the change would make a second active one of a cause.
+        """
         if unknown := changes.keys() - _FIELDS:
             raise TypeError(f"an incident has no {', '.join(sorted(unknown))}")
         before = await self.get(id_)
@@ -51,7 +67,11 @@ class IncidentRepository(Repository):
             body = {name: changes.pop(name, getattr(before, name)) for name in _SEALED}
             changes["body"] = self._vault.seal_json(body, _place(id_))
         if changes:
-            await self._change(INCIDENTS, INCIDENTS.c.id == id_, changes)
+            try:
+                await self._change(INCIDENTS, INCIDENTS.c.id == id_, changes)
+            except IntegrityError as error:
+                cause = changes.get("root_cause", before.root_cause)
+                raise AlreadyActive(before.integration_id or "", str(cause)) from error
         return await self.get(id_)
 
     async def list(self, integration_id: str | None = None, status: str | None = None) -> list[Incident]:

@@ -16,6 +16,7 @@ from tools.store.ids import new_id
 from tools.store.models import Integration, IntegrationState
 from tools.store.scope import Repository
 from tools.store.tables import (
+    ALERTS,
     ARTIFACTS,
     CREDENTIALS,
     DEAD_LETTERS,
@@ -39,7 +40,7 @@ from tools.store.tables import (
 _FIELDS = frozenset(Integration.model_fields) - {"id", "created_at"}
 _DATA: Sequence[Table] = (
     RAW_ROWS, RECORDS, MERGED, EVENTS, DEAD_LETTERS, RUNS, OBSERVATIONS, SEEN_TOKENS, WRITES, STREAMS,
-    MAPPING_VERSIONS, INCIDENTS, QUESTIONS,
+    MAPPING_VERSIONS, INCIDENTS, QUESTIONS, ALERTS,
 )  # fmt: skip
 
 _Found = list[Integration]  # inside the class `list` is the method

@@ -152,10 +152,14 @@ class Thread(Stored):
 
 
 class Incident(Stored):
-    """One diagnosed failure, from alert to verified remedy."""
+    """One diagnosed failure, from alert to verified remedy.
+
+    `integration_id` is None while nobody has said whose alert it is. `remedy` is what was applied last; it is followed
+    over the next runs and has then `held`, or the cause came back (`regressed`).
+    """
 
     id: str
-    integration_id: str
+    integration_id: str | None
     root_cause: str | None = None
     status: Literal["open", "healed", "waiting", "closed"] = "open"
     opened_at: datetime
@@ -163,6 +167,21 @@ class Incident(Stored):
     evidence: list[dict[str, object]] = []
     plan: dict[str, object] | None = None
     outcome: dict[str, object] | None = None
+    remedy: str | None = None
+    remedy_state: Literal["followed", "held", "regressed"] | None = None
+    remedied_at: datetime | None = None
+
+
+class StoredAlert(Stored):
+    """The last that was heard of an alert from outside."""
+
+    fingerprint: str
+    incident_id: str
+    integration_id: str | None
+    status: Literal["firing", "resolved"]
+    starts_at: datetime
+    last_at: datetime
+    times: int
 
 
 class Observation(Stored):

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tools.clock import Clock, utc_now
+from tools.store.alerts import AlertRepository
 from tools.store.artifacts import ArtifactRepository
 from tools.store.audit import AuditRepository
 from tools.store.checkpoints import open_checkpointer
@@ -59,6 +60,7 @@ class Store:
         self.threads = ThreadRepository(scope)
         self.artifacts = ArtifactRepository(scope)
         self.incidents = IncidentRepository(scope)
+        self.alerts = AlertRepository(scope)
         self.corrections = CorrectionRepository(scope)
         self.observations = ObservationRepository(scope)
         self.audit = AuditRepository(scope)

@@ -339,16 +339,42 @@ class ArtifactRow(StoreTable, table=True):
 
 
 class IncidentRow(StoreTable, table=True):
+    """`integration_id` is None while nobody has said whose alert it is. One active incident per integration and cause."""
+
     __tablename__ = "incidents"
-    __table_args__ = (Index("ix_incidents_integration", "integration_id", "opened_at"),)
+    __table_args__ = (
+        Index("ix_incidents_integration", "integration_id", "opened_at"),
+        Index(
+            "uq_incidents_active", "integration_id", "root_cause", unique=True,
+            sqlite_where=text("status IN ('open', 'waiting')"), postgresql_where=text("status IN ('open', 'waiting')"),
+        ),
+    )  # fmt: skip
     id: str = Field(primary_key=True, sa_type=Ident)
     tenant: str = Field(sa_type=Ident)
-    integration_id: str = Field(sa_type=Ident)
+    integration_id: str | None = Field(default=None, sa_type=Ident)
     root_cause: str | None = Field(default=None, sa_type=Text)
     status: str = Field(sa_type=Text)
     opened_at: datetime = Field(sa_type=UtcTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcTime)
     body: bytes = Field(sa_type=Sealed)
+    remedy: str | None = Field(default=None, sa_type=Text)
+    remedy_state: str | None = Field(default=None, sa_type=Text)
+    remedied_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class AlertRow(StoreTable, table=True):
+    """The last that was heard of an alert from outside, by Alertmanager's fingerprint; its labels lie in the incident."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("ix_alerts_incident", "tenant", "incident_id"),)
+    tenant: str = Field(primary_key=True, sa_type=Ident)
+    fingerprint: str = Field(primary_key=True, sa_type=Ident)
+    incident_id: str = Field(sa_type=Ident)
+    integration_id: str | None = Field(default=None, sa_type=Ident)
+    status: str = Field(sa_type=Text)
+    starts_at: datetime = Field(sa_type=UtcTime)
+    last_at: datetime = Field(sa_type=UtcTime)
+    times: int = 1
 
 
 class CorrectionRow(StoreTable, table=True):
@@ -408,4 +434,4 @@ MAPPING_VERSIONS, STREAMS, RAW_ROWS = core(MappingVersionRow), core(StreamRow), 
 RECORDS, MERGED, EVENTS, DEAD_LETTERS = core(RecordRow), core(MergedRow), core(EventRow), core(DeadLetterRow)
 RUNS, OBSERVATIONS, SEEN_TOKENS, WRITES = core(RunRow), core(ObservationRow), core(SeenTokenRow), core(WriteRow)
 QUESTIONS, THREADS, ARTIFACTS, INCIDENTS = core(QuestionRow), core(ThreadRow), core(ArtifactRow), core(IncidentRow)
-CORRECTIONS, AUDIT, LEASES = core(CorrectionRow), core(AuditRow), core(LeaseRow)
+CORRECTIONS, AUDIT, LEASES, ALERTS = core(CorrectionRow), core(AuditRow), core(LeaseRow), core(AlertRow)

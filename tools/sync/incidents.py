@@ -7,12 +7,15 @@ and when it was green again; `diagnosis` and `remedy` entries are the health age
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tools.store.models import Incident, Run
+from tools.store.errors import AlreadyActive
+from tools.store.models import Incident, Run, StoredAlert
 from tools.store.open import Store
 
 Entry = dict[str, object]
+UNKNOWN = "unknown"  # the cause of an incident that nobody has looked into yet, or that nothing explains
+ALERT_FORGOTTEN = timedelta(hours=24)  # an alert not heard of for so long has ended without saying so
 MOST_ENTRIES = 60  # of one incident: the newest tell enough, and a fault may last for weeks
 
 
@@ -34,7 +37,24 @@ async def note_run(store: Store, run: Run, at: datetime) -> None:
         if known:
             await add_entries(store, known[0], [entry])
         else:
-            await store.incidents.open(run.integration_id, run.code, [entry])
+            await open_or_join(store, run.integration_id, run.code, [entry])
+
+
+async def open_or_join(store: Store, integration_id: str, cause: str, fresh: Sequence[Entry]) -> Incident:
+    """Open an incident for a cause, or add to the one that another process has opened meanwhile."""
+    try:
+        return await store.incidents.open(integration_id, cause, fresh)
+    except AlreadyActive:
+        there = await store.incidents.active(integration_id, cause)
+        if there is None:  # it was open a moment ago and is over
+            return await store.incidents.open(integration_id, cause, fresh)
+        return await add_entries(store, there, fresh)
+
+
+async def firing_alerts(store: Store, incident: Incident, now: datetime) -> list[StoredAlert]:
+    """Alerts from outside that still say that something is wrong."""
+    known = await store.alerts.of_incident(incident.id)
+    return [each for each in known if each.status == "firing" and now - each.last_at < ALERT_FORGOTTEN]
 
 
 def failure_entry(stream: str, code: str, sentence: str, at: datetime) -> Entry:
@@ -83,7 +103,8 @@ def _same(known: Entry, entry: Entry) -> bool:
         return False
     if entry["kind"] == "run":
         return (known["stream"], known["code"], known["recovered"]) == (entry["stream"], entry["code"], None)
-    return entry["kind"] == "remedy" and known["id"] == entry["id"]
+    own = {"remedy": "id", "alert": "fingerprint"}.get(str(entry["kind"]))
+    return own is not None and known[own] == entry[own]
 
 
 def _again(known: Entry, entry: Entry) -> Entry:
@@ -99,7 +120,7 @@ async def _recover(store: Store, run: Run, at: datetime) -> None:
         if not mine:
             continue
         evidence = [{**each, "recovered": at.isoformat()} if each in mine else each for each in incident.evidence]
-        over = len(failures(incident)) == len(mine)
+        over = len(failures(incident)) == len(mine) and not await firing_alerts(store, incident, at)
         changes: dict[str, object] = {"status": "closed"} if over else {}
         await store.incidents.update(incident.id, evidence=evidence, **changes)
         if over:
