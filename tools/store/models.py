@@ -15,6 +15,7 @@ IntegrationState = Literal["onboarding", "needs_review", "live", "paused", "fail
 RunStatus = Literal["running", "ok", "partial", "degraded", "failed"]
 Change = Literal["created", "updated", "deleted", "merged"]
 Tombstone = Literal["deleted", "merged"]
+Role = Literal["viewer", "operator", "admin"]
 
 DUE_NOW = datetime(1970, 1, 1, tzinfo=UTC)  # of a stream that nobody has planned yet: overdue since ever
 
@@ -212,6 +213,26 @@ class StoredRaw(Stored):
 
     values: dict[str, object]
     as_of: str | None = None
+
+
+class ApiKey(Stored):
+    """A caller's key, without what opens with it."""
+
+    id: str
+    tenant: str
+    name: str = ""
+    role: Role
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class KeptAnswer(Stored):
+    """What a write answered: its repetition answers the same."""
+
+    status: int
+    headers: dict[str, str] = {}
+    body: str = Field(repr=False)
 
 
 class AuditEntry(Stored):

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from tools.clock import Clock, utc_now
 from tools.store.alerts import AlertRepository
+from tools.store.api_keys import ApiKeyRepository, find_api_key
 from tools.store.artifacts import ArtifactRepository
 from tools.store.audit import AuditRepository
 from tools.store.checkpoints import open_checkpointer
@@ -16,6 +19,7 @@ from tools.store.credentials import CredentialRepository
 from tools.store.database import Database, database_url
 from tools.store.dead_letters import DeadLetterRepository
 from tools.store.events import EventRepository
+from tools.store.idempotency import IdempotencyRepository
 from tools.store.incidents import IncidentRepository
 from tools.store.integrations import IntegrationRepository
 from tools.store.job_tables import migrate_jobs
@@ -25,6 +29,7 @@ from tools.store.keys import make_home
 from tools.store.leases import LeaseRepository
 from tools.store.mapping_versions import MappingRepository
 from tools.store.migrating import require_schema, upgrade
+from tools.store.models import ApiKey
 from tools.store.observations import ObservationRepository
 from tools.store.pages import PageRepository
 from tools.store.practices import PracticeRepository
@@ -34,6 +39,7 @@ from tools.store.runs import RunRepository
 from tools.store.scope import Scope
 from tools.store.settings import Settings
 from tools.store.streams import StreamRepository
+from tools.store.tables import TENANT_KEYS
 from tools.store.threads import ThreadRepository
 
 if TYPE_CHECKING:
@@ -65,6 +71,8 @@ class Store:
         self.observations = ObservationRepository(scope)
         self.audit = AuditRepository(scope)
         self.leases = LeaseRepository(scope)
+        self.api_keys = ApiKeyRepository(scope)
+        self.idempotency = IdempotencyRepository(scope)
 
     @property
     def where(self) -> str:
@@ -84,6 +92,55 @@ class Store:
         return open_checkpointer(self._scope.database, self._scope.vault)
 
 
+class Stores:
+    """One database of this process, and the store of whichever tenant is asked for: a tenant costs two queries, once."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self.settings, self._database, self._clock = settings, database, clock
+        self._opened: dict[str, Store] = {}
+
+    async def of(self, tenant: str) -> Store:
+        """Raises `KeyMissing`, `KeyWrong`."""
+        store = self._opened.get(tenant)
+        if store is None:
+            vault, key_made = await open_vault(self._database, self.settings, tenant, self._clock)
+            scope = Scope(self._database, vault, tenant, self._clock)
+            store = self._opened[tenant] = Store(self.settings, scope, key_made=key_made)
+        return store
+
+    async def api_key(self, token: str) -> ApiKey | None:
+        """The key that a caller's token is, None where it opens nothing."""
+        return await find_api_key(self._database, token, self._clock)
+
+    async def tenants(self) -> list[str]:
+        """Everybody who has a store here."""
+        async with self._database.reading() as connection:
+            query = select(TENANT_KEYS.c.tenant).distinct().order_by(TENANT_KEYS.c.tenant)
+            return list(await connection.scalars(query))
+
+    async def check(self) -> None:
+        """Raises what keeps the database from being used now: `StoreUnreachable`, `SchemaBehind`, `SchemaAhead`."""
+        await require_schema(self._database)
+
+
+@asynccontextmanager
+async def open_stores(
+    settings: Settings | None = None, *, migrate: bool | None = None, clock: Clock = utc_now
+) -> AsyncIterator[Stores]:
+    """The stores of all tenants on one pooled database. Raises as `open_store`, keys apart."""
+    settings = settings or Settings()
+    make_home(settings.home)
+    database = Database(database_url(settings))
+    try:
+        if migrate or (migrate is None and database.sqlite):
+            await upgrade(database)
+        else:
+            await require_schema(database)
+        yield Stores(settings, database, clock)
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def open_store(
     settings: Settings | None = None, *, tenant: str = "local", migrate: bool | None = None, clock: Clock = utc_now
@@ -93,18 +150,8 @@ async def open_store(
     SQLite is migrated here, under a lock beside the file; PostgreSQL only when `migrate` is true. Raises `SchemaBehind`,
     `SchemaAhead`, `KeyMissing`, `KeyWrong`.
     """
-    settings = settings or Settings()
-    make_home(settings.home)
-    database = Database(database_url(settings))
-    try:
-        if migrate or (migrate is None and database.sqlite):
-            await upgrade(database)
-        else:
-            await require_schema(database)
-        vault, key_made = await open_vault(database, settings, tenant, clock)
-        yield Store(settings, Scope(database, vault, tenant, clock), key_made=key_made)
-    finally:
-        await database.close()
+    async with open_stores(settings, migrate=migrate, clock=clock) as stores:
+        yield await stores.of(tenant)
 
 
 async def migrate(settings: Settings | None = None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -48,4 +49,11 @@ class PracticeRepository(Repository):
     async def list(self) -> list[Practice]:
         """All, by name."""
         query = select(PRACTICES).where(self.mine(PRACTICES)).order_by(PRACTICES.c.name, PRACTICES.c.id)
+        return [Practice.model_validate(row) for row in await self._all(query)]
+
+    async def page(self, after: str | None, limit: int) -> Sequence[Practice]:
+        """At most `limit`, in the order of their ids, those behind `after`."""
+        query = select(PRACTICES).where(self.mine(PRACTICES)).order_by(PRACTICES.c.id).limit(limit)
+        if after is not None:
+            query = query.where(PRACTICES.c.id > after)
         return [Practice.model_validate(row) for row in await self._all(query)]

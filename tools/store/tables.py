@@ -19,7 +19,7 @@ class StoreTable(SQLModel, registry=registry(metadata=MetaData(naming_convention
     """A table of ours, apart from those that LangGraph and the job engine keep in the same database."""
 
 
-def _number() -> Column[int]:
+def rising_number() -> Column[int]:
     """A rising number given by the database."""
     return Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
 
@@ -206,7 +206,7 @@ class EventRow(StoreTable, table=True):
               postgresql_where=text("delivered_at IS NULL")),
         {"sqlite_autoincrement": True},
     )  # fmt: skip
-    id: int | None = Field(default=None, sa_column=_number())
+    id: int | None = Field(default=None, sa_column=rising_number())
     tenant: str = Field(sa_type=Ident)
     integration_id: str = Field(sa_type=Ident)
     entity: str = Field(sa_type=Ident)
@@ -265,7 +265,7 @@ class ObservationRow(StoreTable, table=True):
         Index("ix_observations_stream", "integration_id", "stream", "at"),
         Index("uq_observations_run", "integration_id", "stream", "run_id", unique=True),
     )
-    id: int | None = Field(default=None, sa_column=_number())
+    id: int | None = Field(default=None, sa_column=rising_number())
     tenant: str = Field(sa_type=Ident)
     integration_id: str = Field(sa_type=Ident)
     stream: str = Field(sa_type=Ident)
@@ -380,7 +380,7 @@ class AlertRow(StoreTable, table=True):
 class CorrectionRow(StoreTable, table=True):
     __tablename__ = "corrections"
     __table_args__ = (Index("ix_corrections_system", "tenant", "system", "id"),)
-    id: int | None = Field(default=None, sa_column=_number())
+    id: int | None = Field(default=None, sa_column=rising_number())
     tenant: str = Field(sa_type=Ident)
     system: str = Field(sa_type=Ident)
     source_table: str = Field(sa_type=Text)
@@ -400,7 +400,7 @@ class AuditRow(StoreTable, table=True):
         Index("uq_audit_number", "tenant", "number", unique=True),
         {"sqlite_autoincrement": True},
     )
-    id: int | None = Field(default=None, sa_column=_number())
+    id: int | None = Field(default=None, sa_column=rising_number())
     tenant: str = Field(sa_type=Ident)
     number: int
     at: datetime = Field(sa_type=UtcTime)

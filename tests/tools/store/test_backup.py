@@ -17,6 +17,7 @@ from knowledge.errors import BadInput
 from mappings.records import RawRow
 from tools.store.backup import backup, restore
 from tools.store.errors import BackupUnusable, KeyMissing, NotEmpty, NotFound, SchemaAhead
+from tools.store.migrations import HEAD
 from tools.store.open import Store, open_store
 from tools.store.settings import Settings
 
@@ -197,7 +198,7 @@ async def test_files_that_are_no_backup_of_ours_are_refused(tmp_path: Path, sqli
             "product": "patchbay",
             "format": 1,
             "backend": "sqlite",
-            "revision": "r0001",
+            "revision": HEAD,
             "made_at": "",
         } | changes
         odd = tmp_path / "odd"

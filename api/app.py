@@ -1,0 +1,66 @@
+"""The service over HTTP: health at the root, everything else under `/v1`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api.problems import MEDIA_TYPE, Problem, add_problem_handlers
+from api.routes import operations, v1_router
+from api.service import Check, Service
+from tools.clock import Clock, utc_now
+from tools.store.holders import process_holder
+from tools.store.open import Stores, open_stores
+from tools.store.settings import Settings
+
+_PROBLEM = {
+    "description": "A problem document (RFC 9457): what happened, why, and what mends it.",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def create_app(
+    settings: Settings | None = None, *, stores: Stores | None = None, checks: Mapping[str, Check] | None = None,
+    clock: Clock = utc_now,
+) -> FastAPI:  # fmt: skip
+    """The application. It opens its own database unless `stores` are handed over, and then leaves them open."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            opened = stores
+            if opened is None:
+                opened = await stack.enter_async_context(open_stores(settings, clock=clock))
+            app.state.service = Service(settings, opened, clock, process_holder(), checks or {})
+            yield
+
+    app = FastAPI(
+        title="Patchbay", version=version("patchbay"), lifespan=lifespan, docs_url=None, redoc_url=None,
+        description="One address in, a live, mapped, scheduled, self-healing integration out.",
+        responses={"4XX": _PROBLEM, 422: _PROBLEM, 503: _PROBLEM},
+    )  # fmt: skip
+    add_problem_handlers(app)
+    app.include_router(operations.router)
+    app.include_router(v1_router())
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the problem document among the schemas that the description refers to."""
+    describe = app.openapi
+
+    def described() -> dict[str, object]:
+        document = describe()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= own.pop("$defs", {})
+            schemas["Problem"] = own
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -1,0 +1,116 @@
+"""`Idempotency-Key` on every write: the same request again answers the same and does nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from api.auth import identify
+from api.problems import status_of
+from knowledge.errors import BadInput, PatchbayError
+from tools.store.idempotency import Claim, IdempotencyRepository
+from tools.store.models import KeptAnswer
+
+HEADER = "Idempotency-Key"
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+MOST_LETTERS = 255
+CLAIM_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
+_KEPT_HEADERS = ("content-type", "location", "etag")
+_REPLAYED = {"Idempotent-Replayed": "true"}
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+@dataclass(eq=False)
+class InProgress(PatchbayError):
+    code: ClassVar[str] = "idempotency.in_progress"
+    cause: ClassVar[str] = "The same request is being worked on right now."
+    mend: ClassVar[str] = "Ask again in a moment with the same Idempotency-Key."
+    transient: ClassVar[bool] = True
+
+
+class IdempotentRoute(APIRoute):
+    """A route whose writes can be repeated safely by a key of the caller's."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            key = request.headers.get(HEADER)
+            if request.method not in WRITES or key is None:
+                return await handle(request)
+            if not key.isprintable() or not 0 < len(key) <= MOST_LETTERS:
+                raise BadInput(f"header {HEADER}", "is empty, too long or unprintable.", "Give a UUID.")
+            return await _once(request, key, handle)
+
+        return answer
+
+
+async def _once(request: Request, key: str, handle: Handler) -> Response:
+    keys = (await identify(request)).store.idempotency
+    body = await request.body()
+    asked = b"\x00".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
+    claim = await _claimed(keys, key, asked)
+    if claim.answer is not None:
+        kept = claim.answer
+        return Response(kept.body.encode(), kept.status, {**kept.headers, **_REPLAYED})
+    async with _kept_claim(keys, key, claim.token):
+        response = await _worked(request, handle, keys, key, claim.token)
+    if response.status_code >= 300 or not isinstance(response.body, bytes):
+        await keys.release(key, claim.token, free=response.status_code < 500)
+        return response
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    answer = KeptAnswer(status=response.status_code, headers=headers, body=response.body.decode())
+    await keys.settle(key, claim.token, answer)
+    return response
+
+
+async def _worked(request: Request, handle: Handler, keys: IdempotencyRepository, key: str, token: str) -> Response:
+    try:
+        return await handle(request)
+    except BaseException as error:
+        await keys.release(key, token, free=_did_nothing(error))
+        raise
+
+
+def _did_nothing(error: BaseException) -> bool:
+    """Whether the request was refused before it changed anything, so that its key may be used otherwise."""
+    if isinstance(error, PatchbayError):
+        return 400 <= status_of(error) < 424
+    return isinstance(error, RequestValidationError)
+
+
+async def _claimed(keys: IdempotencyRepository, key: str, asked: bytes) -> Claim:
+    """The claim, once nobody else works on the same request. Raises `InProgress` where that takes long."""
+    wait, waited = 0.05, 0.0
+    while (claim := await keys.claim(key, asked, CLAIM_SECONDS)).state == "busy":
+        if waited >= PATIENCE_SECONDS:
+            raise InProgress
+        await asyncio.sleep(wait)
+        waited, wait = waited + wait, min(1.0, wait * 2)
+    return claim
+
+
+@asynccontextmanager
+async def _kept_claim(keys: IdempotencyRepository, key: str, token: str) -> AsyncIterator[None]:
+    """The claim renewed for as long as the work takes."""
+
+    async def renew() -> None:
+        while await keys.renew(key, token, CLAIM_SECONDS):  # noqa: ASYNC110 - nothing tells but time
+            await asyncio.sleep(CLAIM_SECONDS / 3)
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
