@@ -77,6 +77,8 @@ async def _run(
         )  # fmt: skip
         async for part in stream:
             if part["type"] == "custom":
+                if part["data"]["event"] == "step":  # whoever looks at the thread later sees the same steps
+                    await context.store.messages.add(thread_id, "step", part["data"])
                 yield part["data"]
         state = await graph.aget_state(config)
         if not state.interrupts:

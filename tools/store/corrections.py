@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, delete, func, insert, select
 
 from mappings.schema import Correction
 from tools.store.scope import Repository
@@ -36,6 +36,21 @@ class CorrectionRepository(Repository):
             latest.pop((correction.source_table, correction.source_column), None)
             latest[correction.source_table, correction.source_column] = correction
         return list(latest.values())
+
+    async def withdraw(self, system: str, source_table: str, source_column: str) -> bool:
+        """Forget the latest word on a column, so that the one before counts again; False where there is none."""
+        same = (
+            (CORRECTIONS.c.system == system)
+            & (CORRECTIONS.c.source_table == source_table)
+            & (CORRECTIONS.c.source_column == source_column)
+        )
+        query = select(func.max(CORRECTIONS.c.id).label("last")).where(self.mine(CORRECTIONS), same)
+        row = await self._one(query)
+        if row is None or row["last"] is None:
+            return False
+        return (
+            await self._write(delete(CORRECTIONS).where(self.mine(CORRECTIONS), CORRECTIONS.c.id == row["last"])) == 1
+        )
 
     def _correction(self, row: RowMapping) -> Correction:
         plain = {name: row[name] for name in ("system", "source_table", "source_column", "target")}

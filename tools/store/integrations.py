@@ -25,6 +25,7 @@ from tools.store.tables import (
     INTEGRATIONS,
     MAPPING_VERSIONS,
     MERGED,
+    MESSAGES,
     OBSERVATIONS,
     PRACTICES,
     QUESTIONS,
@@ -108,6 +109,7 @@ class IntegrationRepository(Repository):
             for table, condition in (
                 (ARTIFACTS, ARTIFACTS.c.owner_id.in_([id_, *threads])),
                 (QUESTIONS, QUESTIONS.c.thread_id.in_(threads)),
+                (MESSAGES, MESSAGES.c.thread_id.in_(threads)),
                 (THREADS, THREADS.c.id.in_(threads)),
                 (CREDENTIALS, CREDENTIALS.c.ref == (integration.credentials_ref or "")),
                 (INTEGRATIONS, INTEGRATIONS.c.id == id_),

@@ -152,6 +152,17 @@ class Thread(Stored):
     outcome: dict[str, object] | None = None
 
 
+class Entry(Stored):
+    """One entry of a conversation. `body` holds no secret; its `id` follows from thread, number and content."""
+
+    id: str
+    thread_id: str
+    number: int
+    kind: Literal["said", "answered", "reply", "step", "question", "error"]
+    body: dict[str, object]
+    created_at: datetime
+
+
 class Incident(Stored):
     """One diagnosed failure, from alert to verified remedy.
 

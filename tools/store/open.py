@@ -28,6 +28,7 @@ from tools.store.keyring import open_vault
 from tools.store.keys import make_home
 from tools.store.leases import LeaseRepository
 from tools.store.mapping_versions import MappingRepository
+from tools.store.messages import MessageRepository
 from tools.store.migrating import require_schema, upgrade
 from tools.store.models import ApiKey
 from tools.store.observations import ObservationRepository
@@ -64,6 +65,7 @@ class Store:
         self.events = EventRepository(scope)
         self.questions = QuestionRepository(scope)
         self.threads = ThreadRepository(scope)
+        self.messages = MessageRepository(scope)
         self.artifacts = ArtifactRepository(scope)
         self.incidents = IncidentRepository(scope)
         self.alerts = AlertRepository(scope)

@@ -49,6 +49,12 @@ class QuestionRepository(Repository):
             raise QuestionClosed(id_, question.status)
         return question
 
+    async def reopen(self, id_: str) -> Question:
+        """Take an answer back: the question is open again. Whoever calls knows that nobody has used it yet."""
+        answered = (QUESTIONS.c.id == id_) & (QUESTIONS.c.status == "answered")
+        await self._change(QUESTIONS, answered, {"status": "open", "answer": None, "answered_at": None})
+        return await self.get(id_)
+
     async def close_obsolete(self, thread_id: str, except_ids: Collection[str] = ()) -> int:
         """Close the open questions of a thread that nobody needs answered any more; returns how many."""
         theirs = (QUESTIONS.c.thread_id == thread_id) & (QUESTIONS.c.status == "open")

@@ -327,6 +327,19 @@ class ThreadRow(StoreTable, table=True):
     updated_at: datetime = Field(sa_type=UtcTime)
 
 
+class MessageRow(StoreTable, table=True):
+    """One entry of a conversation: what was said, or a step that happened, in the order in which it came."""
+
+    __tablename__ = "messages"
+    tenant: str = Field(primary_key=True, sa_type=Ident)
+    thread_id: str = Field(primary_key=True, sa_type=Ident)
+    number: int = Field(primary_key=True)
+    id: str = Field(sa_type=Ident)
+    kind: str = Field(sa_type=Text)
+    body: bytes = Field(sa_type=Sealed)
+    created_at: datetime = Field(sa_type=UtcTime)
+
+
 class ArtifactRow(StoreTable, table=True):
     """Schemas, samples, evidence: what is too big or too private for a graph's state."""
 
@@ -435,3 +448,4 @@ RECORDS, MERGED, EVENTS, DEAD_LETTERS = core(RecordRow), core(MergedRow), core(E
 RUNS, OBSERVATIONS, SEEN_TOKENS, WRITES = core(RunRow), core(ObservationRow), core(SeenTokenRow), core(WriteRow)
 QUESTIONS, THREADS, ARTIFACTS, INCIDENTS = core(QuestionRow), core(ThreadRow), core(ArtifactRow), core(IncidentRow)
 CORRECTIONS, AUDIT, LEASES, ALERTS = core(CorrectionRow), core(AuditRow), core(LeaseRow), core(AlertRow)
+MESSAGES = core(MessageRow)
