@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from knowledge.errors import BadInput
+from mappings.readings import BETWEEN
 from tools.text_file import named_path, read_text_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tools.store.models import Question
 
 NOTHING = "no_match"
@@ -22,7 +25,7 @@ def checked_answer(question: Question, value: str) -> str:
     if question.kind == "time_zone":
         return _zone(place, value)
     if question.kind == "map_column":
-        return _target(place, value)
+        return _target(place, value, question.options)
     if question.options and value not in question.options:
         raise BadInput(place, f"{value!r} is none of its options.", f"Choose from {', '.join(question.options)}.")
     if not value:
@@ -46,11 +49,16 @@ def _zone(place: str, value: str) -> str:
     return value
 
 
-def _target(place: str, value: str) -> str:
-    if value in {NOTHING, SKIP}:
+def _target(place: str, value: str, options: Sequence[str]) -> str:
+    if value in {NOTHING, SKIP} or value in options:
         return value
-    if not is_canonical(value):
+    target, _, reading = value.partition(BETWEEN)
+    if not is_canonical(target):
         raise BadInput(place, f"{value!r} is no canonical field.", "Write Entity.field, no_match or skip.")
+    readings = [each for each in options if each.startswith(f"{target}{BETWEEN}")]
+    if readings or reading:
+        problem = "is none of its readings" if reading else "can be read in more than one way"
+        raise BadInput(place, f"{value!r} {problem}.", f"Choose from {', '.join(readings) or target}.")
     return value
 
 

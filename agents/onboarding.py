@@ -137,6 +137,7 @@ async def first_sync(state: OnboardingState, runtime: Runtime[AgentContext]) -> 
         runtime.stream_writer({"event": "progress", "step": "sync", "stream": stream, "rows": rows})
 
     failures: list[str] = []
+    notes: list[str] = []
     try:
         async with open_session(
             store, integrated.integration_id, runtime.context.holder, runtime.context.clock
@@ -144,13 +145,22 @@ async def first_sync(state: OnboardingState, runtime: Runtime[AgentContext]) -> 
             for run in await sync_streams(session, session.streams, sweep=False, progress=progress):
                 if run.status != "ok":
                     failures.append(f"{run.stream}: {run.code}: {run.sentence}")
+                elif run.sentence:
+                    notes.append(f"{run.stream}: {run.sentence}")
     except PatchbayError as error:
         failures.append(f"{error.code}: {error.sentence}")
     records = await store.records.count(integrated.integration_id)
     dead = len(await store.dead_letters.list(integrated.integration_id))
     synced = Synced(records=records, dead_letters=dead, failures=tuple(failures))
     runtime.stream_writer(
-        {"event": "step", "step": "synced", "records": records, "dead_letters": dead, "failures": failures}
+        {
+            "event": "step",
+            "step": "synced",
+            "records": records,
+            "dead_letters": dead,
+            "failures": failures,
+            "notes": notes,
+        }
     )
     return {"synced": synced}
 
@@ -160,6 +170,7 @@ async def check_health(state: OnboardingState, runtime: Runtime[AgentContext]) -
     mapped, synced, store = state["mapped"], state["synced"], runtime.context.store
     integration_id = state["integrated"].integration_id
     problems = [f"{gap.table}: {gap.entity}.{gap.field}: {gap.why}" for gap in mapped.gaps] + list(synced.failures)
+    problems += [f"{each}: no reading, or more than one, fits its values; correct it" for each in mapped.unreadable]
     if not mapped.streams:
         problems.append("no column could be mapped with an identity")
     live = not problems

@@ -17,8 +17,9 @@ from agents.states import Asked, Attempt, Draft, Gap, Integrated, Mapped, Reques
 from knowledge.catalogue import manifest_of
 from knowledge.hints import field_hints, left_out_columns
 from knowledge.manifest import Method
-from mappings.assemble import assemble
+from mappings.assemble import assemble, unreadable
 from mappings.readiness import missing_identity
+from mappings.readings import answer_options, split_answer
 from mappings.records import PracticeFacts
 from mappings.schema import ColumnMapping, Constant, Correction, FieldMapping, Hint, Schema, TableMapping, Transform
 from mappings.schema import Mapping as SavedMapping
@@ -115,9 +116,14 @@ async def decide_mapping(state: MappingState, runtime: Runtime[AgentContext]) ->
     await begin_anew(store, integrated.integration_id, mapping)
     version = await store.mappings.save(integrated.integration_id, mapping, suggestions)
     asked = [line for line in suggestions if _concerns(line, request.entities)]
-    mapped = _in_numbers(mapping, asked, said, gaps, version).model_copy(update={"skipped": skipped})
+    lost = tuple(f"{column} as {target}" for column, target in unreadable(schema, asked, said))
+    mapped = _in_numbers(mapping, asked, said, gaps, version).model_copy(
+        update={"skipped": skipped, "unreadable": lost}
+    )
     runtime.stream_writer({"event": "step", "step": "map", "accept": mapped.accept, "review": mapped.review,
                            "no_match": mapped.no_match, "review_columns": list(mapped.review_columns),
+                           "unreadable": list(lost), "outside": len(suggestions) - len(asked),
+                           "not_read": sorted({table.name for table in schema.tables} - set(mapped.streams)),
                            "missing": [f"{gap.table}: {gap.entity}.{gap.field}: {gap.why}" for gap in gaps]})  # fmt: skip
     return {"mapped": mapped, "asked": None}
 
@@ -161,8 +167,11 @@ async def learn_answers(state: MappingState, runtime: Runtime[AgentContext]) -> 
     for question, answer in (await answers(runtime.context, asked)).values() if asked else ():
         table, _, column = str(question.context["subject"]).rpartition(".")
         if answer != SKIP:
-            target = None if answer == NOTHING else answer
-            correction = Correction(system=draft.system, source_table=table, source_column=column, target=target)
+            target, transform = split_answer(answer)
+            correction = Correction(
+                system=draft.system, source_table=table, source_column=column,
+                target=None if answer == NOTHING else target, transform=transform,
+            )  # fmt: skip
             await runtime.context.store.corrections.add(
                 draft.system, correction, integration_id=integrated.integration_id
             )
@@ -175,8 +184,8 @@ def column_questions(thread_id: str, suggestions: list[ColumnMapping], columns: 
     for line in suggestions:
         subject = f"{line.source_table}.{line.source_column}"
         if subject in columns:
-            options = list(dict.fromkeys(f"{each.target_table}.{each.target_column}" for each in line.candidates))
-            questions.append(draft_question(thread_id, "map_column", subject, options=[*options, NOTHING, SKIP]))
+            options = [*answer_options(line.candidates), NOTHING, SKIP]
+            questions.append(draft_question(thread_id, "map_column", subject, options=options))
     return questions
 
 
@@ -274,8 +283,11 @@ async def _said(
         if answer == SKIP:
             skipped.append(subject)
             continue
+        target, transform = split_answer(answer)
         said[table, column] = (
-            None if answer == NOTHING else Hint(table=table, column=column, target=answer, source="person")
+            None
+            if answer == NOTHING
+            else Hint(table=table, column=column, target=target, transform=transform, source="person")
         )
     return said, tuple(skipped)
 
@@ -334,10 +346,15 @@ def _in_numbers(
     accepted = {(pair.table, pair.column) for table in mapping.tables for pair in table.fields if pair.column}
     return Mapped(
         version=version, accept=len(accepted), review=len(waiting),
-        no_match=sum(line.decision == "no_match" for line in suggestions),
+        no_match=sum(_holds_nothing(line, said) for line in suggestions),
         review_columns=tuple(waiting), gaps=tuple(gaps), streams=tuple(table.table for table in mapping.tables),
         entities=tuple(sorted({pair.entity for table in mapping.tables for pair in table.fields})),
     )  # fmt: skip
+
+
+def _holds_nothing(line: ColumnMapping, said: Mapping[tuple[str, str], Hint | None]) -> bool:
+    at = (line.source_table, line.source_column)
+    return said[at] is None if at in said else line.decision == "no_match"
 
 
 def schema_mapping_graph() -> StateGraph[MappingState, AgentContext]:

@@ -96,6 +96,7 @@ class Mapped(Value):
     no_match: int = 0
     review_columns: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()  # of these, what a person chose to leave unmapped
+    unreadable: tuple[str, ...] = ()  # `table.column as Entity.field`: named by a person, but no value can be read so
     gaps: tuple[Gap, ...] = ()
     streams: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()

@@ -30,7 +30,12 @@ def _validated(event: Event) -> str:
 
 
 def _mapped(event: Event) -> str:
-    text = f"Mapped {event['accept']} columns; {event['review']} wait for review, {event['no_match']} hold nothing of ours."
+    text = (
+        f"Mapped {event['accept']} columns; {event['review']} wait for review, {event['no_match']} hold nothing of ours"
+    )
+    text += f", {event['outside']} belong to what was not asked for." if event.get("outside") else "."
+    text += f" Not read: {_joined(event['not_read'], ', ')}." if event.get("not_read") else ""
+    text += f" Unreadable: {_joined(event['unreadable'], ', ')}." if event.get("unreadable") else ""
     return text + (f" Missing: {_joined(event['missing'], '; ')}." if event["missing"] else "")
 
 
@@ -38,7 +43,8 @@ def _synced(event: Event) -> str:
     records = event["records"]
     total = sum(records.values()) if isinstance(records, dict) else 0
     failures = f" But {_joined(event['failures'], '; ')}" if event["failures"] else ""
-    return f"{total} records are in, {event['dead_letters']} dead letters.{failures}"
+    notes = f"\n  {_joined(event['notes'], chr(10) + '  ')}" if event.get("notes") else ""
+    return f"{total} records are in, {event['dead_letters']} dead letters.{failures}{notes}"
 
 
 def _judged(event: Event) -> str:

@@ -65,7 +65,8 @@ def _pairs(suggestion: ColumnMapping, column: Column, answers: Answers) -> Itera
     at = (suggestion.source_table, suggestion.source_column)
     if at in answers:
         answer = answers[at]
-        return [] if answer is None else [_answered(answer, suggestion, column)]
+        pair = None if answer is None else _answered(answer, suggestion, column)
+        return [] if pair is None else [pair]
     if suggestion.decision != "accept" or suggestion.best is None:
         return []
     return [_accepted(each, suggestion) for each in (suggestion.best, *suggestion.also)]
@@ -81,21 +82,45 @@ def _accepted(candidate: Candidate, suggestion: ColumnMapping) -> FieldMapping:
     )  # fmt: skip
 
 
-def _answered(answer: Hint, suggestion: ColumnMapping, column: Column) -> FieldMapping:
+def unreadable(schema: Schema, suggestions: Sequence[ColumnMapping], answers: Answers) -> list[tuple[str, str]]:
+    """Columns (`table.column`) whose values cannot be read as the target that a person named, with that target.
+
+    They stay unmapped: every value would quietly become nothing, or be guessed where two readings fit.
+    """
+    columns = {(table.name, column.name): column for table in schema.tables for column in table.columns}
+    found = []
+    for each in suggestions:
+        at = (each.source_table, each.source_column)
+        answer, column = answers.get(at), columns.get(at)
+        if answer is not None and column is not None and _answered(answer, each, column) is None:
+            found.append((".".join(at), answer.target))
+    return found
+
+
+def _answered(answer: Hint, suggestion: ColumnMapping, column: Column) -> FieldMapping | None:
     field, instance = parse_target(answer.target)
+    transform = answer.transform or _needed(field, instance, suggestion, column)
+    if transform is None:
+        return None
     return FieldMapping(
         table=suggestion.source_table, column=suggestion.source_column, entity=field.entity, field=field.name,
-        instance=instance, transform=answer.transform or _needed(field, instance, suggestion, column), origin="person",
+        instance=instance, transform=transform, origin="person",
     )  # fmt: skip
 
 
-def _needed(field: CanonicalField, instance: int, suggestion: ColumnMapping, column: Column) -> Transform:
-    """The transform for a target that a person named without one: the candidate's, else what the samples need."""
-    for each in (*suggestion.candidates, *suggestion.also):
-        if (each.target_table, each.target_column, each.instance) == (field.entity, field.name, instance):
-            return each.transform
+def _needed(field: CanonicalField, instance: int, suggestion: ColumnMapping, column: Column) -> Transform | None:
+    """The transform for a target that a person named without one: the candidate's, else what the samples need.
+
+    None where no reading fits the samples, or several do.
+    """
+    named = [
+        each.transform for each in (*suggestion.candidates, *suggestion.also)
+        if (each.target_table, each.target_column, each.instance) == (field.entity, field.name, instance)
+    ]  # fmt: skip
+    if len(named) == 1 and not isinstance(named[0], Copy):
+        return named[0]
     inferred = infer(field, Profile.of(column.samples))
-    return inferred.reading if isinstance(inferred, Known) else Copy()
+    return inferred.reading if isinstance(inferred, Known) else None
 
 
 def _whole(fields: Sequence[FieldMapping], suggestions: Sequence[ColumnMapping]) -> Iterable[FieldMapping]:

@@ -130,7 +130,14 @@ class Decider:
         return self.ranking.signals.reading.columns[row]
 
     def _candidate(self, row: int, at: int, confidence: float) -> Candidate:
-        return _built(self.space, at, confidence, Copy(), explain(self.ranking, self.space, row, at))
+        return _built(self.space, at, confidence, self._reading(row, at), explain(self.ranking, self.space, row, at))
+
+    def _reading(self, row: int, at: int) -> Transform:
+        """What the samples need to become this field too: a person may choose it instead of the first."""
+        if not self.space.canonical:
+            return Copy()
+        inferred = infer(_canonical(self.space, at), self.ranking.signals.reading.profiles[row])
+        return inferred.reading if isinstance(inferred, Known) else Copy()
 
     def _decision(
         self, row: int, at: int, confidence: float, none: float, problem: str | None, by_key: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mappings.records import Applied, RawRow, Rejected
+from mappings.records import Applied, Note, RawRow, Rejected
 from tools.adapters.base import BadRow, Cursor, Page
 from tools.adapters.narrowing import unasked_columns
 from tools.store.models import CommitResult, DeadLetterDraft, PageCommit
@@ -18,7 +18,7 @@ class PageOutcome:
 
     page: Page
     committed: CommitResult
-    notes: int
+    notes: tuple[Note, ...]
 
 
 async def sync_page(
@@ -40,7 +40,7 @@ async def sync_page(
         next_cursor=page.cursor.model_dump(), walk_id=walk_id, rows=rows, applied=applied,
         dead=[*map(_dead_row, applied.rejected), *map(_dead_file, page.bad)], tokens=page.tokens, follow=False,
     )  # fmt: skip
-    return PageOutcome(page, await session.store.pages.commit(commit), len(applied.notes))
+    return PageOutcome(page, await session.store.pages.commit(commit), applied.notes)
 
 
 async def preview_page(session: SyncSession, stream: str) -> Applied:

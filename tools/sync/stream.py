@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -36,6 +37,7 @@ class Tally:
     dead: int = 0
     held: int = 0
     capped: str | None = None
+    lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # values that became nothing, by field and reason
 
     def add(self, outcome: PageOutcome) -> None:
         done = outcome.committed
@@ -47,6 +49,17 @@ class Tally:
         self.deleted += done.deleted
         self.dead += done.dead
         self.capped = outcome.page.capped
+        for note in outcome.notes:
+            self.lost[f"{note.entity}.{note.field}", note.reason] += note.count
+
+    def said_of_values(self) -> str | None:
+        """What happened to values that could not be taken as they are, the most frequent first."""
+        told = [f"{count} × {name}: {reason}" for (name, reason), count in self.lost.most_common(MOST_NOTES)]
+        more = len(self.lost) - len(told)
+        return "; ".join([*told, *([f"{more} further kinds"] if more > 0 else [])]) or None
+
+
+MOST_NOTES = 3
 
 
 def no_progress(stream: str, rows: int) -> None:
@@ -64,6 +77,7 @@ async def sync_stream(session: SyncSession, stream: str, *, sweep: bool, progres
     try:
         walked = await _walk(session, state, cursor, run.id, tally, progress)
         status, code, sentence = await _verdict(session, run, walked, tally, sweep, cursor)
+        sentence = sentence or tally.said_of_values()
     except (FencedOut, StaleCursor) as error:
         return await _stand_aside(session, run, tally, error)
     except PatchbayError as error:
