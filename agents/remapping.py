@@ -33,12 +33,13 @@ async def remap(context: AgentContext, integration: Integration) -> bool:
     if before is None or stored is None:
         return False
     after = await _mapped(context, integration, Schema.model_validate(stored), before)
-    if after.tables == before.tables:
+    same = [table for table in after.tables if table.makes_the_same_as(before.table(table.table))]
+    if len(same) == len(after.tables) == len(before.tables):
         return False
     suggestions = await store.mappings.suggestions(integration.id)
     await store.mappings.save(integration.id, after, suggestions)
     for table in after.tables:
-        if before.table(table.table) != table:
+        if table not in same:
             await store.streams.update(integration.id, table.table, cursor=None, due_at=context.clock())
     return True
 

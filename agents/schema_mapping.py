@@ -136,7 +136,7 @@ async def begin_anew(store: Store, integration_id: str, mapping: SavedMapping) -
     before = await store.mappings.latest(integration_id) or SavedMapping()
     read = {state.stream for state in await store.streams.list(integration_id) if state.cursor is not None}
     for table in mapping.tables:
-        if table.table in read and before.table(table.table) != table:
+        if table.table in read and not table.makes_the_same_as(before.table(table.table)):
             await store.streams.update(integration_id, table.table, cursor=None)
 
 

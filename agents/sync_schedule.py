@@ -89,7 +89,9 @@ def _rhythm(demand: Demand, polls: float, rate: Rate, budget: float) -> Rhythm:
 def _explained(demand: Demand, seconds: int, rate: Rate, budget: float) -> str:
     """The reasons in words: what was seen, how often we look, what that costs and how old a change gets."""
     seen = (
-        f"seen over {_long(rate.watched_hours * 3600)} in {rate.looks} looks" if rate.looks else "assumed, not seen yet"
+        f"seen over {_long(rate.watched_hours * 3600)} in {rate.looks} looks"
+        if rate.looks
+        else f"assumed until {LOOKS_BEFORE_REPLANNING} looks were taken"
     )
     limits = {demand.shortest_seconds: ", as often as allowed", LONGEST_SECONDS: ", at least once a day"}
     cost = 3600 / seconds * demand.calls

@@ -69,5 +69,5 @@ async def go_on(view: OnboardingView, thread: str) -> int:
             view.show(event)
     except PatchbayError as error:
         return await view.conclude(thread, error)
-    code = await view.conclude(thread)
+    code = await view.conclude(thread, brief=waiting)
     return 0 if waiting else code

@@ -276,6 +276,7 @@ def main() -> None:
         _check_arguments()
         code = app(standalone_mode=False) if sys.argv[1:] else _show_help()
     except (KeyboardInterrupt, typer.Abort):
+        typer.echo("patchbay: interrupted; the same command goes on where it stopped.", err=True)
         code = 130
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets one sentence
         from api.failures import exit_code, sentence_of, trace_of

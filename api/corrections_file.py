@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.answering import NOTHING, SKIP, is_canonical
 from knowledge.errors import BadInput
+from mappings.readings import split_answer
 from mappings.schema import Correction, Transform
 from tools.text_file import parse_json, read_text_file
 
@@ -27,13 +28,14 @@ class CorrectionRow:
 
     place: str
     correction: Correction | None
+    said: str  # target, and the reading where one was named
     thread: str | None
     question: str | None
 
     @property
     def answer(self) -> str:
         """The same as an answer to its question."""
-        return SKIP if self.correction is None else self.correction.target or NOTHING
+        return SKIP if self.correction is None else self.said or NOTHING
 
 
 def read_corrections(file: str) -> list[CorrectionRow]:
@@ -102,21 +104,24 @@ def _row(file: str, number: int, raw: Mapping[str, object]) -> CorrectionRow:
     thread, question = (str(raw[name]) if raw.get(name) else None for name in ("thread", "question"))
     corrected = raw["corrected"]
     if corrected == SKIP:
-        return CorrectionRow(place, None, thread, question)
+        return CorrectionRow(place, None, "", thread, question)
+    said = _said_target(place, corrected)
+    target, reading = split_answer(said) if said else (None, None)
     correction = Correction(
         system=str(raw["system"]), source_table=str(raw["source_table"]), source_column=str(raw["source_column"]),
-        target=_target(place, corrected), transform=_transform(file, number, raw.get("transform")),
+        target=target, transform=_transform(file, number, raw.get("transform")) or reading,
     )  # fmt: skip
-    return CorrectionRow(place, correction, thread, question)
+    return CorrectionRow(place, correction, said or "", thread, question)
 
 
-def _target(place: str, corrected: object) -> str | None:
+def _said_target(place: str, corrected: object) -> str | None:
+    """`Entity.field`, or `Entity.field as READING`; None where a person said "nothing"."""
     if corrected is None:
         return None
     if not isinstance(corrected, dict):
         raise BadInput(place, "`corrected` is no object.", 'Write {"target_table": …, "target_column": …} or null.')
     target = f"{corrected.get('target_table')}.{corrected.get('target_column')}"
-    if not is_canonical(target):
+    if not is_canonical(split_answer(target)[0]):
         raise BadInput(place, f"{target!r} is no canonical field.", "`patchbay map` shows how they are called.")
     return target
 

@@ -38,10 +38,16 @@ class OnboardingView:
                     for each in event["reads"]]  # fmt: skip
             self.output.table("What will be read", ("stream", "becomes", "columns", "changes found"), rows)
 
-    async def conclude(self, thread_id: str, failure: PatchbayError | None = None) -> int:
-        """Print open questions and the last line; the exit code is 0 only for live, planned or paused."""
+    async def conclude(self, thread_id: str, failure: PatchbayError | None = None, *, brief: bool = False) -> int:
+        """Print open questions and the last line; the exit code is 0 only for live, planned or paused.
+
+        `brief`: a person who has just answered one of many questions is told how many are left, not all of them again.
+        """
         state = await thread_state(self.context, thread_id)
         questions = await self.context.store.questions.open(thread_id)
+        if brief and questions and not self.output.as_json:
+            self.output.text(f"Noted. {len(questions)} questions are left: patchbay questions {thread_id}")
+            return 1
         for question in questions:
             self._show_question(question)
         done = await self._done(thread_id, state, len(questions), failure)

@@ -268,6 +268,17 @@ class TableMapping(Frozen):
     key: tuple[str, ...]
     fields: tuple[FieldMapping, ...] = ()
 
+    def makes_the_same_as(self, other: TableMapping | None) -> bool:
+        """Whether both make the same records of the same rows; how sure we are, and who said so, makes none."""
+        return other is not None and self._meaning == other._meaning
+
+    @property
+    def _meaning(self) -> tuple[object, ...]:
+        pairs = {
+            each.model_copy(update={"confidence": 1.0, "origin": "engine"}).model_dump_json() for each in self.fields
+        }
+        return self.table, self.key, pairs
+
 
 class Mapping(Frozen):
     """A version of an integration's mapping: everything that turns its raw rows into canonical records."""

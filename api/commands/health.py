@@ -37,7 +37,9 @@ def _show(output: Output, integration: Integration, endpoints: list[dict[str, ob
         {"integration": integration.id, "practice": integration.practice_id, "system": integration.system,
          "state": integration.state, "status": "ok" if good else "degraded", "endpoints": endpoints}
     )  # fmt: skip
-    title = f"{integration.id}: {integration.system} by {integration.method}, {integration.state}"
+    failing = sum(each["status"] not in {"ok", "never ran"} for each in endpoints)
+    judged = "healthy" if good else f"{failing} of {len(endpoints)} streams are not well" if failing else "not healthy"
+    title = f"{integration.id}: {integration.system} by {integration.method}, {integration.state}, {judged}"
     rows = [
         (each["name"], each["status"], _age(each["freshness_s"]), short_time(each["due_at"]), each["why"])
         for each in endpoints

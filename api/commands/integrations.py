@@ -36,12 +36,13 @@ def show_integrations(*, as_json: bool) -> int:
                         each.system,
                         each.method,
                         each.state,
+                        each.health or "",
                         sum(counted.values()),
                         short_time(due),
                     )
                 )
             output.table("Integrations" if rows else "No integration yet: patchbay connect ADDRESS",
-                         ("id", "practice", "system", "method", "state", "records", "next sync"), rows)  # fmt: skip
+                         ("id", "practice", "system", "method", "state", "health", "records", "next sync"), rows)  # fmt: skip
         return 0
 
     return run_at_home(work)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api.output import Output
 from api.running import found, holder, run, run_at_home, store_for
-from knowledge.canonical import CanonicalEntity, canonical_model
+from knowledge.canonical import CanonicalEntity, CanonicalField, canonical_model
 from knowledge.errors import BadInput
 from mappings.mask import masked
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 SHOWN = 50
+HIDDEN = "***"
 
 
 def show_records(wanted: str, entity: str, *, reveal: bool, as_json: bool) -> int:
@@ -51,7 +52,16 @@ def show_records(wanted: str, entity: str, *, reveal: bool, as_json: bool) -> in
 def _fields(record: StoredRecord, model: CanonicalEntity, reveal: bool) -> dict[str, object]:
     if reveal:
         return dict(record.fields)
-    return {name: masked(value) if model.fields[name].phi == 2 else value for name, value in record.fields.items()}
+    return {
+        name: _masked(value, model.fields[name]) if model.fields[name].phi == 2 else value
+        for name, value in record.fields.items()
+    }
+
+
+def _masked(value: object, field: CanonicalField) -> str | None:
+    """The shape of a value; of one out of a few words nothing at all, since its length would tell which."""
+    closed = field.type in {"code", "boolean"} and value is not None
+    return HIDDEN if closed else masked(value)
 
 
 def _show(output: Output, model: CanonicalEntity, shown: list[dict[str, object]], total: int) -> None:

@@ -28,6 +28,8 @@ def run_backup(file: str, *, as_json: bool) -> int:
     path = named_path(f"FILE {file}", file, "Name a file in a folder of yours.")
     if path.is_dir():
         raise BadInput(f"FILE {file}", "is a folder.", "Name a file in it.")
+    if path.exists():
+        raise BadInput(f"FILE {file}", "is there already.", "Name a new file, with the date in it for example.")
     run_at_home(lambda: backup(settings, path))
     output.line({"backup": file})
     output.text(f"{file} holds a consistent copy. The key is not in it: keep {settings.home / 'master.key'} apart.")

@@ -296,9 +296,9 @@ def test_sources_that_are_not_there(patchbay: Patchbay, tmp_path: Path) -> None:
         ["simulate", "../dentrix"], ["simulate", "dentrix", "--port", "70000"], ["simulate", "dentrix", "--patients", "0"],
         ["simulate", "dentrix", "--patients", "99999999999"], ["eval", "nonsense"], ["eval", "mapping", "--sets", "/none"],
         ["answer", "thr_none", "q_none", "x"], ["questions", "thr_none"], ["questions", "--export", "/none/x.csv"],
-        ["backup", "/none/x"], ["backup", "/tmp"], ["restore", "/none/x"], ["restore", "/tmp"], ["records", "\udcff", "Patient"],
+        ["backup", "/none/x"], ["backup", "/tmp"], ["backup", __file__], ["restore", "/none/x"], ["restore", "/tmp"], ["records", "\udcff", "Patient"],
     ],
-    ids=lambda arguments: ascii(" ".join(arguments)),
+    ids=lambda arguments: ascii(" ".join(arguments).replace(__file__, "this")),
 )  # fmt: skip
 def test_wrong_usage(patchbay: Patchbay, arguments: list[str]) -> None:
     assert_one_sentence(patchbay(*arguments))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +158,51 @@ def test_many_columns_are_answered_by_an_exported_file(patchbay: Patchbay, forei
     assert asked(patchbay, "map_column") == []
     done = corrected.event("done")[0]
     assert (done["state"], done["records"]["Patient"], done["records"]["Appointment"]) == ("live", 30, 30)
+    assert corrected.done["remapped"] == []  # it was read by these answers just now
+
+
+@pytest.fixture
+def bills(tmp_path: Path) -> str:
+    """The address of a database whose dates stand in a text column, with one code that no glossary knows."""
+    file = tmp_path / "bills.db"
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.executescript(
+            "CREATE TABLE patient (patient_nr INTEGER PRIMARY KEY, nachname TEXT, geburtsdatum TEXT);"
+            "CREATE TABLE termin (termin_nr INTEGER PRIMARY KEY, patient_nr INTEGER REFERENCES patient(patient_nr),"
+            " beginn TEXT, status TEXT);"
+        )
+        for number in range(1, 41):
+            born = f"{1 + number % 28:02d}.0{1 + number % 9}.{1950 + number}"
+            database.execute("INSERT INTO patient VALUES (?, ?, ?)", (number, "Meier", born))
+            status = "geplant" if number % 4 else "verbummelt"
+            visit = (number, number, f"2026-11-{1 + number % 28:02d}T09:30:00", status)
+            database.execute("INSERT INTO termin VALUES (?, ?, ?, ?)", visit)
+    return f"sqlite:///{file}"
+
+
+def test_another_field_than_the_first_is_read_as_its_values_need_it(patchbay: Patchbay, bills: str) -> None:
+    thread = zone_given(patchbay, bills).done["thread"]
+    others = {"geburtsdatum": "Patient.first_visit_date", "status": "Appointment.status"}
+    for question in asked(patchbay, "map_column"):
+        column = question["context"]["subject"].rpartition(".")[2]
+        ended = patchbay("answer", thread, question["id"], others.get(column, question["options"][0]), "--json")
+    assert ended.done["state"] == "live"
+    rows = patchbay("records", ended.done["integration"], "Patient", "--reveal", "--json").lines
+    assert {row["first_visit_date"] for row in rows} == {
+        f"{1950 + number}-0{1 + number % 9}-{1 + number % 28:02d}" for number in range(1, 41)
+    }
+    (synced,) = [line for line in ended.event("step") if line["step"] == "synced"]
+    assert [note for note in synced["notes"] if "10 × Appointment.status" in note]
+
+
+def test_a_field_that_no_value_can_be_is_not_mapped_and_said(patchbay: Patchbay, bills: str) -> None:
+    thread = zone_given(patchbay, bills).done["thread"]
+    for question in asked(patchbay, "map_column"):
+        named = question["context"]["subject"] == "patient.nachname"
+        answer = "Patient.deceased_date" if named else question["options"][0]
+        ended = patchbay("answer", thread, question["id"], answer, "--json")
+    assert ended.done["state"] == "needs_review"
+    assert "patient.nachname as Patient.deceased_date" in ended.done["problem"]
 
 
 def test_an_exported_line_that_nobody_filled_in_stays_a_question(

@@ -34,6 +34,7 @@ def test_records_are_masked_unless_revealed(patchbay: Patchbay, dentrix: Practic
         for name in DIRECT:
             value = truth[id_].get(name)
             assert value is None or not any(char.isalnum() for char in str(value)) or row[name] != value
+    assert {row["sex"] for row in shown.lines} <= {"***", None}  # a shape would tell which
     assert "records.revealed" not in audited(home)
 
 

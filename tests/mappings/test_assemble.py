@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from mappings.assemble import assemble
+from mappings.assemble import assemble, unreadable
+from mappings.readings import answer_options, split_answer
 from mappings.schema import (
     Candidate,
     Column,
     ColumnMapping,
     Constant,
+    Copy,
     Date,
     Datetime,
     Evidence,
@@ -51,6 +53,45 @@ def test_an_answer_overrides_both_ways() -> None:
     assert (pair.column, pair.field, pair.origin) == ("B", "birth_date", "person")
     assert pair.transform == Date(from_="%d.%m.%Y")  # what its samples need
     assert found.system == "x"
+
+
+def test_a_target_that_is_not_the_first_is_read_as_its_values_need_it() -> None:
+    first = line("A", "Patient.birth_date", "review").candidates[0]
+    other = first.model_copy(update={"target_column": "first_visit_date", "transform": Copy()})
+    lines = [line("A", "Patient.birth_date", "review").model_copy(update={"candidates": (first, other)})]
+    answers: dict[tuple[str, str], Hint | None] = {
+        ("t", "A"): Hint(table="t", column="A", target="Patient.first_visit_date")
+    }
+    (pair,) = assemble(schema("A"), lines, answers, (), {}, None).tables[0].fields
+    assert pair.transform == Date(from_="%d.%m.%Y")
+
+
+def test_a_target_that_no_value_can_be_is_left_out_and_named() -> None:
+    lines = [line("A", "Patient.city", "review"), line("B", "Patient.id")]
+    answers: dict[tuple[str, str], Hint | None] = {("t", "A"): Hint(table="t", column="A", target="Patient.deceased")}
+    (pair,) = assemble(schema("A", "B"), lines, answers, (), {}, None).tables[0].fields
+    assert pair.column == "B"
+    assert unreadable(schema("A", "B"), lines, answers) == [("t.A", "Patient.deceased")]
+
+
+def test_two_readings_are_two_options_and_neither_is_guessed() -> None:
+    source = Schema(tables=(Table(name="t", columns=(Column(name="A", samples=("03/04/1961", "05/06/1971")),)),))
+    first = line("A", "Patient.birth_date", "review").candidates[0]
+    both = tuple(first.model_copy(update={"transform": Date(from_=each)}) for each in ("%d/%m/%Y", "%m/%d/%Y"))
+    lines = [line("A", "Patient.birth_date", "review").model_copy(update={"candidates": both})]
+    options = answer_options(both)
+    assert options == ["Patient.birth_date as %d/%m/%Y", "Patient.birth_date as %m/%d/%Y"]
+
+    unsaid: dict[tuple[str, str], Hint | None] = {("t", "A"): Hint(table="t", column="A", target="Patient.birth_date")}
+    assert assemble(source, lines, unsaid, (), {}, None).tables == ()
+    assert unreadable(source, lines, unsaid) == [("t.A", "Patient.birth_date")]
+
+    target, reading = split_answer(options[1])
+    said: dict[tuple[str, str], Hint | None] = {
+        ("t", "A"): Hint(table="t", column="A", target=target, transform=reading)
+    }
+    (pair,) = assemble(source, lines, said, (), {}, None).tables[0].fields
+    assert pair.transform == Date(from_="%m/%d/%Y")
 
 
 def test_a_time_without_its_doubtful_day_is_left_out() -> None:
