@@ -10,8 +10,10 @@ from fastapi import FastAPI
 
 from api.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from api.routes import operations, v1_router
-from api.service import Check, Service
+from api.service import Check, JobsDoor, Service
 from tools.clock import Clock, utc_now
+from tools.jobs import Jobs
+from tools.outgoing import outgoing_of
 from tools.store.holders import process_holder
 from tools.store.open import Stores, open_stores
 from tools.store.settings import Settings
@@ -23,11 +25,12 @@ _PROBLEM = {
 
 
 def create_app(
-    settings: Settings | None = None, *, stores: Stores | None = None, checks: Mapping[str, Check] | None = None,
-    clock: Clock = utc_now,
+    settings: Settings | None = None, *, stores: Stores | None = None, jobs: Jobs | None = None,
+    checks: Mapping[str, Check] | None = None, clock: Clock = utc_now,
 ) -> FastAPI:  # fmt: skip
-    """The application. It opens its own database unless `stores` are handed over, and then leaves them open."""
+    """The application. It opens its own database and its own way to the jobs unless they are handed over."""
     settings = settings or Settings()
+    outgoing = outgoing_of(settings.allowed_networks, settings.allowed_folders)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -35,7 +38,9 @@ def create_app(
             opened = stores
             if opened is None:
                 opened = await stack.enter_async_context(open_stores(settings, clock=clock))
-            app.state.service = Service(settings, opened, clock, process_holder(), checks or {})
+            app.state.service = Service(
+                settings, opened, JobsDoor(settings, stack, jobs), outgoing, clock, process_holder(), checks or {}
+            )  # fmt: skip
             yield
 
     app = FastAPI(

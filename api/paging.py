@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
@@ -41,6 +42,20 @@ def place_of(cursor: str | None, *, parts: int) -> list[str] | None:
     if not isinstance(place, list) or len(place) != parts or not all(_is_plain(each) for each in place):
         raise BadInput("cursor", "is none that this list gave.", "Begin without a cursor.")
     return place
+
+
+def moment_place(cursor: str | None) -> tuple[datetime, str] | None:
+    """The place of a list in order of time: when, and the id among those of that time. Raises `BadInput`."""
+    place = place_of(cursor, parts=2)
+    if place is None:
+        return None
+    try:
+        at = datetime.fromisoformat(place[0])
+    except ValueError:
+        at = datetime(1, 1, 1)
+    if at.tzinfo is None:
+        raise BadInput("cursor", "is none that this list gave.", "Begin without a cursor.")
+    return at, place[1]
 
 
 def cursor_of(*place: str) -> str:

@@ -87,14 +87,15 @@ def status_of(error: PatchbayError) -> int:
 
 
 def problem_of(error: PatchbayError) -> ProblemResponse:
-    """The document of an error of ours; what it `tells` beside (candidates, a thread) stands in it too."""
+    """The document of an error of ours."""
     status = status_of(error)
     cause, mend = error.filled(error.cause), error.filled(error.mend)
-    document = _document(status, error.code, cause, mend) | dict(getattr(error, "tells", {}))
+    document = problem_document(status, error.code, cause, mend)
     return ProblemResponse(document, status, headers=_headers(error, status))
 
 
-def _document(status: int, code: str, cause: str, mend: str) -> dict[str, object]:
+def problem_document(status: int, code: str, cause: str, mend: str) -> dict[str, object]:
+    """The members that every problem document has."""
     return {
         "type": f"{_TYPE}{code}", "title": cause, "status": status, "detail": f"{cause} {mend}".strip(),
         "code": code, "cause": cause, "mend": mend,
@@ -119,7 +120,7 @@ async def _invalid(_: Request, error: Exception) -> ProblemResponse:
     """Places and reasons; never the value that stood there, which may be a patient's."""
     assert isinstance(error, RequestValidationError)
     cause = "The request is not of the form that this operation takes."
-    document = _document(422, "request.invalid", cause, "Correct the places named under errors.")
+    document = problem_document(422, "request.invalid", cause, "Correct the places named under errors.")
     errors = [{"pointer": _pointer(each), "detail": str(each.get("msg", ""))} for each in error.errors()]
     return ProblemResponse({**document, "errors": errors}, 422)
 
@@ -137,7 +138,7 @@ async def _http(_: Request, error: Exception) -> ProblemResponse:
         405: ("request.method", "This address does not take that method.", "The header Allow names those it takes."),
     }
     other = ("request.refused", str(error.detail), "`/openapi.json` describes every operation.")
-    document = _document(error.status_code, *known.get(error.status_code, other))
+    document = problem_document(error.status_code, *known.get(error.status_code, other))
     return ProblemResponse(document, error.status_code, headers=dict(error.headers or {}))
 
 
@@ -145,4 +146,6 @@ async def _fault(_: Request, error: Exception) -> ProblemResponse:
     """A fault of our own: its kind goes to the log, nothing of it to the caller."""
     log.error("a fault of our own while answering: %s", type(error).__name__)
     mend = "Try again with the same Idempotency-Key; if it lasts, report it."
-    return ProblemResponse(_document(500, "service.fault", "A fault of our own stopped this request.", mend), 500)
+    return ProblemResponse(
+        problem_document(500, "service.fault", "A fault of our own stopped this request.", mend), 500
+    )

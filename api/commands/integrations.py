@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from api.output import Output, short_time
 from api.running import found, run_at_home, store_for
-from tools.clock import rfc3339, utc_now
-
-if TYPE_CHECKING:
-    from tools.store.models import Integration
-    from tools.store.open import Store
+from tools.clock import rfc3339
 
 
 def show_integrations(*, as_json: bool) -> int:
@@ -70,31 +64,16 @@ def set_state(wanted: str, state: str, *, as_json: bool) -> int:
 
 def run_disconnect(wanted: str, *, erase: bool, as_json: bool) -> int:
     """End an integration; with `erase` all that we hold of it goes too."""
+    from tools.sync.disconnect import disconnect
+
     output = Output(as_json)
 
     async def work() -> int:
         async with store_for(output) as store:
             integration = await found(store, wanted)
-            await store.integrations.update(integration.id, state="disconnected", updated_at=utc_now())
-            if integration.thread_id:
-                await store.questions.close_obsolete(integration.thread_id, ())
-                await store.threads.update(integration.thread_id, status="done")
-            if erase:
-                await _erase(store, integration)
-            await store.audit.record(
-                "integration.erased" if erase else "integration.disconnected", integration.id, "cli", {}
-            )
+            await disconnect(store, integration, "cli", erase=erase)
             output.line({"integration": integration.id, "state": "disconnected", "erased": erase})
             output.text(f"{integration.id} is disconnected{' and erased' if erase else ''}.")
         return 0
 
     return run_at_home(work)
-
-
-async def _erase(store: Store, integration: Integration) -> None:
-    """All that we hold of it, and every login that was handed over while it was onboarded."""
-    if integration.thread_id:
-        for question in await store.questions.list(integration.thread_id, status="answered"):
-            if question.kind == "credentials" and question.answer:
-                await store.credentials.delete(question.answer)
-    await store.integrations.erase(integration.id)

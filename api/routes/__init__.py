@@ -6,12 +6,38 @@ from fastapi import APIRouter, Depends
 
 from api.auth import bearer
 from api.idempotency import IdempotentRoute
-from api.routes import practices
+from api.routes import (
+    audit,
+    detections,
+    health,
+    incidents,
+    integrations,
+    mappings,
+    onboarding,
+    practice_data,
+    practice_writes,
+    practices,
+    sync,
+    webhooks,
+)
 
 
 def v1_router() -> APIRouter:
     """Everything that wants a key."""
     router = APIRouter(prefix="/v1", dependencies=[Depends(bearer)], route_class=IdempotentRoute)
-    for module in (practices,):
+    for module in (
+        practices,
+        onboarding,
+        detections,
+        integrations,
+        mappings,
+        sync,
+        practice_data,
+        practice_writes,
+        health,
+        incidents,
+        webhooks,
+        audit,
+    ):
         router.include_router(module.router)
     return router

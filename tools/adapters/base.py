@@ -352,6 +352,11 @@ class Adapter(ABC):
             raise
         return await self._confirmed(operation, entity, fields, key, made)
 
+    def preview_write(self, operation: Operation, entity: str, fields: Fields) -> dict[str, object]:
+        """The source's columns that a write would send; sends nothing. Raises as `write` before it sends."""
+        self.require(operation)
+        return self._to_raw(operation, entity, fields)
+
     def _to_raw(self, operation: Operation, entity: str, fields: Fields) -> dict[str, object]:
         """The source's columns for these fields; a field that it has no column for is refused, never dropped."""
         stream = self.connection.method.operations[operation].stream or ""

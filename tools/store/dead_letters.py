@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
 from sqlalchemy import RowMapping, func, select, update
@@ -29,6 +30,20 @@ class DeadLetterRepository(Repository):
         if open_only:
             query = query.where(DEAD_LETTERS.c.replayed_at.is_(None))
         rows = await self._all(query.order_by(DEAD_LETTERS.c.created_at, DEAD_LETTERS.c.id))
+        return [self._letter(row) for row in rows]
+
+    async def page(
+        self, integration_id: str, after: tuple[datetime, str] | None, limit: int, *, open_only: bool = True
+    ) -> Sequence[DeadLetter]:
+        """At most `limit`, oldest first, those behind the one of that time and id."""
+        query = select(DEAD_LETTERS).where(self.mine(DEAD_LETTERS), DEAD_LETTERS.c.integration_id == integration_id)
+        if open_only:
+            query = query.where(DEAD_LETTERS.c.replayed_at.is_(None))
+        if after is not None:
+            at, id_ = after
+            same = (DEAD_LETTERS.c.created_at == at) & (DEAD_LETTERS.c.id > id_)
+            query = query.where((DEAD_LETTERS.c.created_at > at) | same)
+        rows = await self._all(query.order_by(DEAD_LETTERS.c.created_at, DEAD_LETTERS.c.id).limit(limit))
         return [self._letter(row) for row in rows]
 
     async def count(self, integration_id: str) -> int:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tools.store.errors import AlreadyActive, NotFound
 from tools.store.ids import new_id
 from tools.store.models import Incident
+from tools.store.notices import note
 from tools.store.scope import Repository
 from tools.store.tables import INCIDENTS
 
 _SEALED = ("evidence", "plan", "outcome")
+_OVER = frozenset({"healed", "closed"})
 _FIELDS = frozenset(Incident.model_fields) - {"id", "opened_at"}
 
 
@@ -31,10 +34,15 @@ class IncidentRepository(Repository):
         """
         id_ = id or new_id("inc")
         body = {"evidence": list(evidence), "plan": None, "outcome": None}
-        opened = await self._insert(
-            INCIDENTS, id=id_, integration_id=integration_id, root_cause=root_cause, status="open",
+        statement = self._database.insert(INCIDENTS).values(
+            tenant=self._tenant, id=id_, integration_id=integration_id, root_cause=root_cause, status="open",
             opened_at=self._clock(), body=self._vault.seal_json(body, _place(id_)),
         )  # fmt: skip
+        async with self._database.writing() as connection:
+            made = await connection.execute(statement.on_conflict_do_nothing().returning(INCIDENTS.c.id))
+            opened = made.first() is not None
+            if opened:
+                await note(self._scope, connection, integration_id, "incident.opened", id_)
         if not opened and id is None:
             raise AlreadyActive(integration_id or "", root_cause or "")
         return await self.get(id_)
@@ -68,11 +76,20 @@ class IncidentRepository(Repository):
             changes["body"] = self._vault.seal_json(body, _place(id_))
         if changes:
             try:
-                await self._change(INCIDENTS, INCIDENTS.c.id == id_, changes)
+                await self._write_changes(before, changes)
             except IntegrityError as error:
                 cause = changes.get("root_cause", before.root_cause)
                 raise AlreadyActive(before.integration_id or "", str(cause)) from error
         return await self.get(id_)
+
+    async def _write_changes(self, before: Incident, changes: dict[str, Any]) -> None:
+        """Change the row, and tell the tenant's endpoints where that ends the incident."""
+        ends = changes.get("status") in _OVER and before.status not in _OVER
+        this = self.mine(INCIDENTS) & (INCIDENTS.c.id == before.id)
+        async with self._database.writing() as connection:
+            await connection.execute(update(INCIDENTS).where(this).values(changes))
+            if ends:
+                await note(self._scope, connection, before.integration_id, "incident.closed", before.id)
 
     async def list(self, integration_id: str | None = None, status: str | None = None) -> list[Incident]:
         """Newest first."""
@@ -82,6 +99,23 @@ class IncidentRepository(Repository):
         if status is not None:
             query = query.where(INCIDENTS.c.status == status)
         rows = await self._all(query.order_by(INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id))
+        return [self._incident(row) for row in rows]
+
+    async def page(
+        self, before: tuple[datetime, str] | None, limit: int, *, integration_id: str | None = None,
+        status: str | None = None,
+    ) -> Sequence[Incident]:  # fmt: skip
+        """At most `limit`, newest first, those behind the one of that time and id."""
+        query = select(INCIDENTS).where(self.mine(INCIDENTS))
+        if integration_id is not None:
+            query = query.where(INCIDENTS.c.integration_id == integration_id)
+        if status is not None:
+            query = query.where(INCIDENTS.c.status == status)
+        if before is not None:
+            at, id_ = before
+            older = (INCIDENTS.c.opened_at < at) | ((INCIDENTS.c.opened_at == at) & (INCIDENTS.c.id > id_))
+            query = query.where(older)
+        rows = await self._all(query.order_by(INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id).limit(limit))
         return [self._incident(row) for row in rows]
 
     def _incident(self, row: RowMapping) -> Incident:

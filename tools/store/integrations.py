@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, delete, select
+from sqlalchemy import ColumnElement, RowMapping, Table, delete, select, update
 
 from knowledge.errors import BadInput
 from mappings.records import JsonValue
@@ -14,7 +14,9 @@ from tools.store.checkpoints import forget_threads
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration, IntegrationState
+from tools.store.notices import note
 from tools.store.scope import Repository
+from tools.store.service_tables import NOTICES
 from tools.store.tables import (
     ALERTS,
     ARTIFACTS,
@@ -41,7 +43,7 @@ from tools.store.tables import (
 _FIELDS = frozenset(Integration.model_fields) - {"id", "created_at"}
 _DATA: Sequence[Table] = (
     RAW_ROWS, RECORDS, MERGED, EVENTS, DEAD_LETTERS, RUNS, OBSERVATIONS, SEEN_TOKENS, WRITES, STREAMS,
-    MAPPING_VERSIONS, INCIDENTS, QUESTIONS, ALERTS,
+    MAPPING_VERSIONS, INCIDENTS, QUESTIONS, NOTICES, ALERTS,
 )  # fmt: skip
 
 _Found = list[Integration]  # inside the class `list` is the method
@@ -89,8 +91,14 @@ class IntegrationRepository(Repository):
         if unknown := changes.keys() - _FIELDS:
             raise TypeError(f"an integration has no {', '.join(sorted(unknown))}")
         stored = {"updated_at": self._clock()} | changes | self._stored(id_, **changes)
-        if not await self._change(INTEGRATIONS, INTEGRATIONS.c.id == id_, stored):
-            raise NotFound("integration", id_)
+        this = self.mine(INTEGRATIONS) & (INTEGRATIONS.c.id == id_)
+        async with self._database.writing() as connection:
+            before = await connection.scalar(select(INTEGRATIONS.c.state).where(this))
+            if before is None:
+                raise NotFound("integration", id_)
+            await connection.execute(update(INTEGRATIONS).where(this).values(stored))
+            if changes.get("state") == "needs_review" != before:
+                await note(self._scope, connection, id_, "mapping.review_needed", id_)
         changed = await self.get(id_)
         assert changed is not None
         return changed
@@ -127,6 +135,17 @@ class IntegrationRepository(Repository):
     async def list(self) -> list[Integration]:
         """All, newest first."""
         return await self._select()
+
+    async def page(
+        self, after: str | None, limit: int, *, practice_id: str | None = None, state: str | None = None
+    ) -> _Found:
+        """At most `limit`, in the order of their ids, those behind `after`."""
+        query = select(INTEGRATIONS).where(self.mine(INTEGRATIONS)).order_by(INTEGRATIONS.c.id).limit(limit)
+        chosen = ((INTEGRATIONS.c.id > after) if after is not None else None,
+                  (INTEGRATIONS.c.practice_id == practice_id) if practice_id is not None else None,
+                  (INTEGRATIONS.c.state == state) if state is not None else None)  # fmt: skip
+        rows = await self._all(query.where(*[each for each in chosen if each is not None]))
+        return [self._integration(row) for row in rows]
 
     async def _select(self, *conditions: ColumnElement[bool]) -> _Found:
         query = select(INTEGRATIONS).where(self.mine(INTEGRATIONS), *conditions)

@@ -15,6 +15,7 @@ IntegrationState = Literal["onboarding", "needs_review", "live", "paused", "fail
 RunStatus = Literal["running", "ok", "partial", "degraded", "failed"]
 Change = Literal["created", "updated", "deleted", "merged"]
 Tombstone = Literal["deleted", "merged"]
+NoticeKind = Literal["incident.opened", "incident.closed", "mapping.review_needed"]
 Role = Literal["viewer", "operator", "admin"]
 
 DUE_NOW = datetime(1970, 1, 1, tzinfo=UTC)  # of a stream that nobody has planned yet: overdue since ever
@@ -92,6 +93,17 @@ class Run(Stored):
     pages: int = 0
     code: str | None = None
     sentence: str | None = None
+
+
+class RunOutcomes(Stored):
+    """How a stream's runs of some time went, in numbers."""
+
+    integration_id: str
+    stream: str
+    runs: int
+    ok: int
+    read: int
+    dead: int
 
 
 class DeadLetter(Stored):
@@ -236,6 +248,34 @@ class ApiKey(Stored):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+
+
+class Endpoint(Stored):
+    """Where a tenant wants to be told. `kinds` None: everything; `failures` in a row, `next_at` when it is tried again."""
+
+    id: str
+    url: str
+    kinds: tuple[str, ...] | None = None
+    enabled: bool = True
+    failures: int = 0
+    next_at: datetime | None = None
+    last_error: str | None = None
+    created_at: datetime
+
+
+class Delivery(Stored):
+    """One message that an endpoint is owed, took (`delivered_at`) or never took (`dead_at`); `body` names no person."""
+
+    number: int
+    endpoint_id: str
+    message_id: str
+    kind: str
+    body: dict[str, object]
+    attempts: int = 0
+    last_error: str | None = None
+    created_at: datetime
+    delivered_at: datetime | None = None
+    dead_at: datetime | None = None
 
 
 class KeptAnswer(Stored):

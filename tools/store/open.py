@@ -42,6 +42,7 @@ from tools.store.settings import Settings
 from tools.store.streams import StreamRepository
 from tools.store.tables import TENANT_KEYS
 from tools.store.threads import ThreadRepository
+from tools.store.webhooks import WebhookRepository
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -75,6 +76,7 @@ class Store:
         self.leases = LeaseRepository(scope)
         self.api_keys = ApiKeyRepository(scope)
         self.idempotency = IdempotencyRepository(scope)
+        self.webhooks = WebhookRepository(scope)
 
     @property
     def where(self) -> str:

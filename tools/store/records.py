@@ -88,10 +88,13 @@ class RecordRepository(Repository):
             after = records[-1].id
 
     async def list(
-        self, integration_id: str, entity: str, *, after: str | None = None, limit: int = 1000, tombstones: bool = False
-    ) -> list[StoredRecord]:
-        """At most `limit` records in id order, those behind `after`."""
+        self, integration_id: str, entity: str, *, after: str | None = None, limit: int = 1000,
+        tombstones: bool = False, patient_id: str | None = None,
+    ) -> list[StoredRecord]:  # fmt: skip
+        """At most `limit` records in id order, those behind `after`; of one patient where that is named."""
         conditions: list[ColumnElement[bool]] = [] if tombstones else [RECORDS.c.tombstone.is_(None)]
+        if patient_id is not None:
+            conditions.append(RECORDS.c.patient_id == patient_id)
         if after is not None:
             conditions.append(RECORDS.c.id > after)
         return await self._select(integration_id, entity, *conditions, limit=limit)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
-from tools.store.models import Run
+from tools.store.models import Run, RunOutcomes
 from tools.store.scope import Repository
 from tools.store.tables import RUNS
 
@@ -53,6 +55,20 @@ class RunRepository(Repository):
     async def list(self, integration_id: str, limit: int = 100) -> list[Run]:
         """Newest first."""
         return await self._newest(integration_id, limit)
+
+    async def outcomes(self, since: datetime, integration_id: str | None = None) -> Sequence[RunOutcomes]:
+        """How the runs that ended since then went, for every stream that had some."""
+        ended = RUNS.c.ended_at.is_not(None) & (RUNS.c.started_at >= since)
+        query = select(
+            RUNS.c.integration_id, RUNS.c.stream, func.count().label("runs"),
+            func.sum(case((RUNS.c.status == "ok", 1), else_=0)).label("ok"),
+            func.sum(RUNS.c.read).label("read"), func.sum(RUNS.c.dead).label("dead"),
+        ).where(self.mine(RUNS), ended)  # fmt: skip
+        if integration_id is not None:
+            query = query.where(RUNS.c.integration_id == integration_id)
+        grouped = query.group_by(RUNS.c.integration_id, RUNS.c.stream)
+        rows = await self._all(grouped.order_by(RUNS.c.integration_id, RUNS.c.stream))
+        return [RunOutcomes.model_validate(row) for row in rows]
 
     async def _newest(self, integration_id: str, limit: int, *conditions: ColumnElement[bool]) -> _Found:
         query = select(RUNS).where(self.mine(RUNS), RUNS.c.integration_id == integration_id, *conditions)

@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     """`home` holds database and key; `database_url` (`postgresql://…`, `sqlite:///…`) puts the database elsewhere.
 
     `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
+    `allowed_networks` (CIDR) and `allowed_folders`, by commas: where the service may go beyond the public internet.
     """
 
     model_config = SettingsConfigDict(env_prefix="PATCHBAY_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -24,6 +25,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home)
     database_url: str | None = Field(default=None, repr=False)
     key: str | None = Field(default=None, repr=False)
+    allowed_networks: str | None = None
+    allowed_folders: str | None = None
     advisor_url: str | None = None
     advisor_key: str | None = Field(default=None, repr=False)
     advisor_model: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, select
@@ -57,6 +58,14 @@ class ThreadRepository(Repository):
     async def list(self, status: str | None = None) -> list[Thread]:
         """Newest first."""
         return await self._select(*([] if status is None else [THREADS.c.status == status]))
+
+    async def page(self, before: tuple[datetime, str] | None, limit: int) -> _Found:
+        """At most `limit`, newest first, those behind the one of that time and id."""
+        query = select(THREADS).where(self.mine(THREADS)).order_by(THREADS.c.created_at.desc(), THREADS.c.id)
+        if before is not None:
+            at, id_ = before
+            query = query.where((THREADS.c.created_at < at) | ((THREADS.c.created_at == at) & (THREADS.c.id > id_)))
+        return [self._thread(row) for row in await self._all(query.limit(limit))]
 
     async def _select(self, *conditions: ColumnElement[bool]) -> _Found:
         query = select(THREADS).where(self.mine(THREADS), *conditions)

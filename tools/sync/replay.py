@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from mappings.records import RawRow
 from tools.store.models import DeadLetter, PageCommit
 from tools.store.open import Store
@@ -15,6 +17,12 @@ async def replay_dead_letters(store: Store, integration_id: str, holder: str) ->
         for letter in await store.dead_letters.list(integration_id):
             done += await _replay(session, letter)
         return done
+
+
+async def replay_dead_letter(store: Store, letter: DeadLetter, holder: str) -> bool:
+    """Map one once more; whether it made its record. Raises `IntegrationBusy`."""
+    async with open_session(store, letter.integration_id, holder) as session:
+        return bool(await _replay(session, letter))
 
 
 async def _replay(session: SyncSession, letter: DeadLetter) -> int:
@@ -38,9 +46,22 @@ async def _replay(session: SyncSession, letter: DeadLetter) -> int:
 
 
 async def _rows(session: SyncSession, letter: DeadLetter) -> list[RawRow]:
-    """The rows of a letter: its values, or what the adapter now makes of the bytes of a bad file."""
-    if isinstance(letter.raw, bytes):
-        return list(await session.adapter.parse_again(letter.stream, letter.origin, letter.raw))
+    """The rows of a letter: what the adapter now makes of the bytes of a bad file, else the values of a refused row."""
+    rows = await session.adapter.parse_again(letter.stream, letter.origin, letter.raw)
+    if rows:
+        return list(rows)
+    values = _values(letter)
+    if values is None:
+        return []
     keys = next((table.key for table in session.mapping.tables if table.table == letter.stream), ())
-    key = "|".join(str(letter.raw.get(name) or "") for name in keys)
-    return [RawRow(key, letter.raw, origin=letter.origin)]
+    key = "|".join(str(values.get(name) or "") for name in keys)
+    return [RawRow(key, values, origin=letter.origin)]
+
+
+def _values(letter: DeadLetter) -> dict[str, object] | None:
+    """The row's values, None where bytes came that were no row."""
+    try:
+        values = json.loads(letter.raw)
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None

@@ -1,0 +1,37 @@
+"""A login as it comes over HTTP: the fields that the manifest names, never files of the service's own machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.service import Service
+from knowledge.errors import BadInput
+from tools.credentials import MOST_LETTERS
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
+_Value = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
+
+CredentialsForm = Annotated[
+    dict[_Name, _Value],
+    Field(max_length=40, description="The fields that the system's manifest names; sealed, never shown again."),
+]
+
+
+def checked_credentials(service: Service, values: dict[str, str]) -> dict[str, str]:
+    """The fields as they will be kept. Raises `BadInput` for a control character, `AddressRefused` for a file of ours."""
+    for name, value in values.items():
+        is_key = "-----BEGIN " in value
+        if any(not char.isprintable() and not (is_key and char in "\r\n\t") for char in value):
+            raise BadInput(f"credentials, field {name}", "holds control characters.", "Check what was pasted there.")
+        if name.endswith("_file"):
+            _check_file(service, value)
+    return dict(values)
+
+
+def _check_file(service: Service, value: str) -> None:
+    """A caller may name a key file only where the service's admin put some."""
+    if not value.startswith("/"):
+        raise BadInput("credentials", "a file field holds no absolute path.", "Paste the key into the field itself.")
+    service.outgoing.check_path(value)

@@ -1,0 +1,152 @@
+"""A practice's records from the store, over all of its integrations: in pages, narrowed, with their age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.entities import RecordMeta, view_of
+from api.forms import View
+from api.paging import Listing, cursor_of
+from knowledge.canonical import canonical_model
+from mappings.records import JsonValue, PracticeFacts
+from tools.store.errors import NotFound
+from tools.store.models import Integration, Practice, StoredRecord
+from tools.store.open import Store
+from tools.store.vault import normalised
+
+SEARCHED = ("last_name", "first_name", "birth_date", "phone", "email", "member_id")  # by blind index, best first
+MOST_SCANNED = 5000  # records opened for one page of a narrowed list; then the page ends early, with a cursor
+_BATCH = 500
+PHONES = ("phone_mobile", "phone_home", "phone_work")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which records: exact values of fields, and for appointments the local days `start` to `end`, inclusive."""
+
+    entity: str
+    filters: Mapping[str, str] = field(default_factory=dict)
+    start: str | None = None
+    end: str | None = None
+
+    def fits(self, fields: Mapping[str, JsonValue], zone: ZoneInfo) -> bool:
+        """Whether a record's fields are what is wanted."""
+        if any(not _has(fields, name, value) for name, value in self.filters.items()):
+            return False
+        if self.start is None and self.end is None:
+            return True
+        begins = fields.get("start")
+        if not begins:
+            return False
+        day = datetime.fromisoformat(str(begins)).astimezone(zone).date().isoformat()
+        return (self.start or day) <= day <= (self.end or day)
+
+    @property
+    def narrow(self) -> bool:
+        return bool(self.start or self.end or set(self.filters) - {"patient_id"})
+
+
+def facts_of(practice: Practice) -> PracticeFacts:
+    """What reading a value must know of the practice."""
+    return PracticeFacts(practice.time_zone or "UTC", practice.country or "US", practice.currency)
+
+
+def holds_patients(entity: str) -> bool:
+    """Whether reading it is reading about patients, and therefore audited."""
+    model = canonical_model().entities[entity]
+    return entity == "Patient" or any(each.refers_to == "Patient" for each in model.fields.values())
+
+
+async def integrations_of(store: Store, practice_id: str, wanted: str | None = None) -> list[Integration]:
+    """The practice's integrations by id, or the one that is wanted of them. Raises `NotFound`."""
+    await store.practices.get(practice_id)
+    found = await store.integrations.page(None, 1000, practice_id=practice_id)
+    if wanted is None:
+        return list(found)
+    chosen = [each for each in found if each.id == wanted]
+    if not chosen:
+        raise NotFound("integration", wanted)
+    return chosen
+
+
+async def page_of_records(
+    store: Store, integrations: Sequence[Integration], wanted: Wanted, zone: ZoneInfo, now: datetime,
+    place: Sequence[str] | None, limit: int,
+) -> Listing[Any]:  # fmt: skip
+    """One page in the order of integration and record id. A search by an indexed field opens only what fits."""
+    shown: list[View] = []
+    scanned, last = 0, place
+    for integration in integrations:
+        if place and integration.id < place[0]:
+            continue
+        ages = await _ages(store, integration, now)
+        after = place[1] if place and integration.id == place[0] else None
+        while records := await _batch(store, integration, wanted, after, limit - len(shown) + 1):
+            for record in records:
+                scanned += 1
+                if wanted.fits(record.fields, zone):
+                    if len(shown) == limit:
+                        return Listing(items=shown, next_cursor=cursor_of(*(last or ())))
+                    shown.append(_view(integration, record, ages))
+                last = (integration.id, record.id)
+            after = records[-1].id
+            if scanned >= MOST_SCANNED:
+                return Listing(items=shown, next_cursor=cursor_of(integration.id, after))
+    return Listing(items=shown)
+
+
+async def one_record(
+    store: Store, integrations: Sequence[Integration], entity: str, id_: str, now: datetime
+) -> tuple[Integration, StoredRecord, View] | None:
+    """A living record by its id; where several integrations know one, that of the first."""
+    for integration in integrations:
+        record = await store.records.get(integration.id, entity, id_)
+        if record is not None and record.tombstone is None:
+            ages = await _ages(store, integration, now)
+            return integration, record, _view(integration, record, ages)
+    return None
+
+
+def live_view(integration: Integration, entity: str, fields: Mapping[str, JsonValue]) -> View:
+    """A record that the practice's system told just now."""
+    meta = RecordMeta(integration_id=integration.id, source="live", age_seconds=0.0)
+    return view_of(entity).model_validate({**fields, "meta": meta})
+
+
+async def _batch(
+    store: Store, integration: Integration, wanted: Wanted, after: str | None, room: int
+) -> list[StoredRecord]:
+    """The next records to look at, found by blind index where one of the filters has one."""
+    indexed = next((name for name in SEARCHED if name in wanted.filters), None)
+    if indexed is not None:
+        found = await store.records.find(integration.id, wanted.entity, indexed, wanted.filters[indexed])
+        return [each for each in found if after is None or each.id > after][: MOST_SCANNED + 1]
+    limit = _BATCH if wanted.narrow else room
+    patient = wanted.filters.get("patient_id")
+    return await store.records.list(integration.id, wanted.entity, after=after, limit=limit, patient_id=patient)
+
+
+async def _ages(store: Store, integration: Integration, now: datetime) -> dict[str, float | None]:
+    """Seconds since every stream was last read to its end."""
+    return {
+        state.stream: (now - state.last_success_at).total_seconds() if state.last_success_at else None
+        for state in await store.streams.list(integration.id)
+    }
+
+
+def _view(integration: Integration, record: StoredRecord, ages: Mapping[str, float | None]) -> View:
+    meta = RecordMeta(
+        integration_id=integration.id, source="store", changed_at=record.updated_at,
+        age_seconds=ages.get(record.source_stream),
+    )  # fmt: skip
+    return view_of(record.entity).model_validate({**record.fields, "meta": meta})
+
+
+def _has(fields: Mapping[str, JsonValue], name: str, value: str) -> bool:
+    names = PHONES if name == "phone" else (name,)
+    wanted = normalised(value)
+    return any(normalised(str(fields[each])) == wanted for each in names if fields.get(each) is not None)

@@ -1,0 +1,63 @@
+"""The audit trail: who saw or changed what, and why; append only and closed by a keyed chain."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, JsonValue
+
+from api.auth import Admin
+from api.forms import Moment, View
+from api.idempotency import IdempotentRoute
+from api.paging import Cursor, Limit, Listing, listing, place_of
+from knowledge.errors import BadInput
+from tools.store.models import AuditEntry
+
+router = APIRouter(tags=["operations"], route_class=IdempotentRoute)
+
+
+class AuditView(View):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"id": 7, "at": "2026-11-21T07:00:00Z", "action": "records.read", "subject": "prc_Zk3nQ0a1bC2d",
+                 "who": "key:1f2e3d4c5b6a7988", "details": {"entity": "Patient", "records": 20}}
+            ]
+        }
+    )  # fmt: skip
+
+    id: int
+    at: Moment
+    action: str
+    subject: str
+    who: str
+    details: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> Self:
+        return cls.model_validate(entry.model_dump())
+
+
+class Verified(View):
+    """How many entries hold together."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"entries": 812}]})
+
+    entries: int
+
+
+@router.get("/audit")
+async def list_audit(caller: Admin, cursor: Cursor = None, limit: Limit = 100) -> Listing[AuditView]:
+    """Entries in their order, oldest first."""
+    place = place_of(cursor, parts=1)
+    if place and not (place[0].isascii() and place[0].isdecimal() and len(place[0]) < 10):
+        raise BadInput("cursor", "is none that this list gave.", "Begin without a cursor.")
+    rows = await caller.store.audit.list(int(place[0]) if place else 0, limit + 1)
+    return listing(rows, limit, lambda each: (str(each.id),), AuditView.of)
+
+
+@router.get("/audit/verification")
+async def verify_audit(caller: Admin) -> Verified:
+    """Check the whole chain."""
+    return Verified(entries=await caller.store.audit.verify())

@@ -1,0 +1,84 @@
+"""A practice's data as callers read it: searched, narrowed, in pages, with its age, and written down in the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.routes.practice_data import RESOURCES
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()["items"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["1", "2", "3"]), ({"last_name": "müller"}, ["1", "3"]), ({"last_name": "MÜLLER", "first_name": "Lena"}, ["3"]),
+        ({"birth_date": "1980-07-01"}, ["2"]), ({"phone": "0171 2345678"}, ["1"]), ({"phone": "+49 30 12345678"}, ["3"]),
+        ({"email": "Paul@example.org"}, ["2"]), ({"last_name": "Müller", "birth_date": "1980-07-01"}, []),
+        ({"last_name": "Mül"}, []),
+    ],
+)  # fmt: skip
+async def test_patients_are_searched_by_what_is_sealed(
+    served: Any, admin: Any, stocked: Any, asked: dict[str, str], found: list[str]
+) -> None:
+    assert ids(await admin.get(f"/v1/practices/{stocked.practice}/patients", params=asked)) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["10", "11", "12"]), ({"start": "2026-11-21", "end": "2026-11-21"}, ["10"]),  # 00:30 in Berlin
+        ({"start": "2026-11-22"}, ["11", "12"]), ({"location_id": "A"}, ["10", "12"]), ({"patient_id": "1"}, ["10", "11"]),
+        ({"patient_id": "1", "end": "2026-11-21"}, ["10"]),
+    ],
+)  # fmt: skip
+async def test_appointments_are_narrowed_by_the_practices_days(
+    served: Any, admin: Any, stocked: Any, asked: dict[str, str], found: list[str]
+) -> None:
+    assert ids(await admin.get(f"/v1/practices/{stocked.practice}/appointments", params=asked)) == found
+
+
+async def test_pages_follow_each_other_over_all_integrations(served: Any, admin: Any, stocked: Any, clock: Any) -> None:
+    clock.advance(seconds=61)
+    seen, cursor, pages = [], None, 0
+    while True:
+        page = await admin.get(
+            f"/v1/practices/{stocked.practice}/patients", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
+        )
+        seen += ids(page)
+        pages += 1
+        assert {each["meta"]["age_seconds"] for each in page.json()["items"]} == {61.0}
+        cursor = page.json()["next_cursor"]
+        if cursor is None:
+            break
+    assert (seen, pages) == (["1", "2", "3"], 2)
+
+
+async def test_one_record_is_found_by_its_id_or_not_at_all(served: Any, admin: Any, stocked: Any) -> None:
+    one = (await admin.get(f"/v1/practices/{stocked.practice}/patients/1")).json()
+    assert one["last_name"] == "Müller"
+    assert one["meta"]["integration_id"] == stocked.integration
+    assert (await admin.get(f"/v1/practices/{stocked.practice}/patients/99")).status_code == 404
+
+
+async def test_reading_about_patients_is_written_down_without_saying_about_whom(
+    served: Any, admin: Any, stocked: Any
+) -> None:
+    await admin.get(f"/v1/practices/{stocked.practice}/patients", params={"last_name": "Müller"})
+    entries = (await admin.get("/v1/audit")).json()["items"]
+    read = [each for each in entries if each["action"] == "records.read"]
+    assert read[-1]["details"] == {"entity": "Patient", "records": 2, "source": "store"}
+    assert read[-1]["who"].startswith("key:")
+    assert "ller" not in str(entries)
+    assert (await admin.get("/v1/audit/verification")).json()["entries"] == len(entries)
+
+
+@pytest.mark.parametrize("path", [each.path for each in RESOURCES] + ["inventory", "eligibility"])
+async def test_every_entity_has_its_list(served: Any, admin: Any, stocked: Any, path: str) -> None:
+    answer = await admin.get(f"/v1/practices/{stocked.practice}/{path}")
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next_cursor": None})

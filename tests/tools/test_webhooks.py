@@ -1,0 +1,107 @@
+"""Webhooks out: signed, in order, at least once, under an id that stays; one endpoint's trouble is no other's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tools.outgoing import outgoing_of
+from tools.webhooks import SignatureWrong, deliver_events, signed, verify
+
+HERE = outgoing_of("127.0.0.0/8", None)
+
+
+async def an_incident(store: Any) -> Any:
+    practice = await store.practices.create("Praxis Nord")
+    integration = await store.integrations.create(
+        practice_id=practice.id, system="dentrix", method="rest", address="https://praxis.example/", state="live"
+    )
+    return await store.incidents.open(integration.id, "net.refused")
+
+
+async def test_an_incident_is_told_when_it_opens_and_when_it_closes(
+    store: Any, web: Any, clock: Any, respond: Any
+) -> None:
+    web.script = lambda seen: respond(200, {})
+    _, secret = await store.webhooks.create(web.url + "/hook", None)
+    incident = await an_incident(store)
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 1
+    await store.incidents.update(incident.id, status="closed")
+    await store.incidents.update(incident.id, status="healed")  # it was over already
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 1
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 0
+    told = [json.loads(each.body) for each in web.seen]
+    assert [each["type"] for each in told] == ["incident.opened", "incident.closed"]
+    assert {each["subject"] for each in told} == {incident.id}
+    for each in web.seen:
+        assert verify(secret, each.headers, each.body, clock()) == json.loads(each.body)["id"]
+
+
+async def test_what_is_not_taken_is_sent_again_later_under_the_same_id_and_in_order(
+    store: Any, web: Any, clock: Any, respond: Any
+) -> None:
+    web.script = lambda seen: respond(503, {})
+    await store.webhooks.create(web.url, None)
+    incident = await an_incident(store)
+    await store.incidents.update(incident.id, status="closed")
+    first = await deliver_events(store, HERE, clock=clock)
+    assert (first.queued, first.sent, first.failed) == (2, 0, 1)
+    assert (await deliver_events(store, HERE, clock=clock)).failed == 0  # it is left alone for a while
+    assert len(web.seen) == 1
+    clock.advance(seconds=6)
+    web.script = lambda seen: respond(200, {})
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 2
+    sent = [each.headers["webhook-id"] for each in web.seen]
+    assert sent[0] == sent[1] != sent[2]
+    assert [json.loads(each.body)["type"] for each in web.seen[1:]] == ["incident.opened", "incident.closed"]
+
+
+async def test_a_message_that_is_never_taken_is_given_up_and_can_be_tried_again(
+    store: Any, web: Any, clock: Any, respond: Any
+) -> None:
+    web.script = lambda seen: respond(410, {})
+    endpoint, _ = await store.webhooks.create(web.url, None)
+    await an_incident(store)
+    for _ in range(3):
+        await deliver_events(store, HERE, clock=clock, most_attempts=3)
+        clock.advance(hours=1)
+    (delivery,) = await store.webhooks.deliveries(endpoint.id, None, 10)
+    assert (delivery.attempts, delivery.last_error, delivery.dead_at is None) == (3, "config.endpoint_moved", False)
+    web.script = lambda seen: respond(204, b"")
+    await store.webhooks.update(endpoint.id, enabled=True)
+    assert await store.webhooks.try_again(endpoint.id) == 1
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 1
+
+
+async def test_one_endpoint_that_is_down_holds_up_no_other(store: Any, web: Any, clock: Any, respond: Any) -> None:
+    web.script = lambda seen: respond(200, {})
+    await store.webhooks.create("http://127.0.0.1:9/", None)
+    await store.webhooks.create(web.url, None)
+    only_patients, _ = await store.webhooks.create(web.url + "/patients", ["patient.changed"])
+    await an_incident(store)
+    done = await deliver_events(store, HERE, clock=clock)
+    assert (done.sent, done.failed) == (1, 1)
+    assert await store.webhooks.deliveries(only_patients.id, None, 10) == []
+
+
+async def test_an_address_that_became_private_is_not_gone_to(store: Any, web: Any, clock: Any) -> None:
+    endpoint, _ = await store.webhooks.create(web.url, None)
+    await an_incident(store)
+    await deliver_events(store, outgoing_of(None, None), clock=clock)
+    assert web.seen == []
+    assert (await store.webhooks.get(endpoint.id)).last_error == "address.refused"
+
+
+def test_a_signature_holds_for_its_secret_its_body_and_its_time_only(clock: Any) -> None:
+    secret, other = "whsec_" + "QUJD" * 11, "whsec_" + "REVG" * 11
+    headers = signed(secret, "evt_1", b"{}", clock())
+    assert verify(secret, headers, b"{}", clock()) == "evt_1"
+    for wrong in (lambda: verify(other, headers, b"{}", clock()), lambda: verify(secret, headers, b"{ }", clock()),
+                  lambda: verify(secret, {**headers, "webhook-id": "evt_2"}, b"{}", clock()),
+                  lambda: verify(secret, {}, b"{}", clock())):  # fmt: skip
+        with pytest.raises(SignatureWrong):
+            wrong()
+    with pytest.raises(SignatureWrong, match="too long ago"):
+        verify(secret, headers, b"{}", clock.advance(seconds=301))

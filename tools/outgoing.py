@@ -1,0 +1,122 @@
+"""Where a service may be sent: addresses that its callers name must not lead into its own network.
+
+The command line trusts its user. The service refuses loopback, link-local, private and reserved addresses unless
+PATCHBAY_ALLOWED_NETWORKS names them, cloud metadata always, and local files outside PATCHBAY_ALLOWED_FOLDERS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from knowledge.errors import BadInput, PatchbayError
+from tools.address import Address
+from tools.errors import NameUnknown
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Where clouds tell a machine its own secrets. Sources: the vendors' pages on instance metadata.
+METADATA = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "169.254.169.254/32", "169.254.170.2/32", "169.254.170.23/32", "169.254.0.23/32", "100.100.100.200/32",
+        "192.0.0.192/32", "168.63.129.16/32", "fd00:ec2::254/128", "fd00:ec2::23/128", "fd20:ce::254/128",
+    )
+)  # fmt: skip
+METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+
+
+@dataclass(eq=False)
+class AddressRefused(PatchbayError):
+    code: ClassVar[str] = "address.refused"
+    cause: ClassVar[str] = "The service does not go to {where}: {why}."
+    mend: ClassVar[str] = "{remedy}"
+    where: str
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """What is allowed beyond the public internet."""
+
+    networks: tuple[IpNetwork, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+    async def check(self, address: Address) -> None:
+        """Raises `AddressRefused`, or `NameUnknown` for a host that nobody knows."""
+        if address.scheme in {"file", "sqlite"}:
+            self.check_path(address.path)
+        elif address.host:
+            await self.check_host(address.host, address.port)
+
+    async def check_host(self, host: str, port: int | None = None) -> None:
+        """Every address that the name stands for must be allowed: one that is not is enough to be led astray."""
+        name = host.rstrip(".").lower()
+        if name in METADATA_NAMES:
+            raise AddressRefused(name, "that is a cloud's metadata", "Name the practice's own system.")
+        for ip in await _resolved(name, port):
+            self.check_ip(ip, name)
+
+    def check_ip(self, ip: IpAddress, where: str) -> None:
+        """Raises `AddressRefused`."""
+        for each in _meant(ip):
+            if any(each in network for network in METADATA if network.version == each.version):
+                raise AddressRefused(where, "that is a cloud's metadata", "Name the practice's own system.")
+            named = any(each in network for network in self.networks if network.version == each.version)
+            if not named and not each.is_global:
+                remedy = "An admin of this service may add its network to PATCHBAY_ALLOWED_NETWORKS."
+                raise AddressRefused(where, "that lies inside a private network", remedy)
+            if each.is_multicast or each.is_unspecified:
+                raise AddressRefused(where, "no single system answers there", "Name the practice's own system.")
+
+    def check_path(self, path: str) -> None:
+        """Raises `AddressRefused` for what lies outside the allowed folders, links followed."""
+        real = Path(path).resolve()
+        if not any(real.is_relative_to(folder) for folder in self.folders):
+            remedy = "An admin of this service may add its folder to PATCHBAY_ALLOWED_FOLDERS."
+            raise AddressRefused("this file or folder", "it lies on the service's own machine", remedy)
+
+
+def outgoing_of(networks: str | None, folders: str | None) -> Outgoing:
+    """Read the two settings: networks (CIDR) and folders, each separated by commas. Raises `BadInput`."""
+    try:
+        allowed = tuple(ipaddress.ip_network(each, strict=False) for each in _parts(networks))
+    except ValueError:
+        form = "Write networks such as 10.20.0.0/16, separated by commas."
+        raise BadInput("PATCHBAY_ALLOWED_NETWORKS", "holds what is no network.", form) from None
+    return Outgoing(allowed, tuple(Path(each).resolve() for each in _parts(folders)))
+
+
+def _parts(text: str | None) -> list[str]:
+    return [each.strip() for each in (text or "").split(",") if each.strip()]
+
+
+async def _resolved(host: str, port: int | None) -> Sequence[IpAddress]:
+    try:
+        return [ipaddress.ip_address(host.strip("[]").partition("%")[0])]
+    except ValueError:
+        pass
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise NameUnknown(host) from None
+    return [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+
+
+def _meant(ip: IpAddress) -> list[IpAddress]:
+    """The address, and the IPv4 address that an IPv6 one carries inside."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return [ip]
+    inner = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
+    nat64 = ipaddress.ip_network("64:ff9b::/96")
+    inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in nat64 else None)
+    carried: list[IpAddress] = [each for each in inner if each is not None]
+    return carried if ip.ipv4_mapped else [ip, *carried]
