@@ -115,6 +115,18 @@ def answer(
 
 
 @app.command()
+def chat(
+    thread: Annotated[str | None, typer.Argument(help="An onboarding to continue (default: a new one).")] = None,
+    language: Annotated[str | None, typer.Option(help="en or de; without it your words decide.")] = None,
+    json: Json = False,
+) -> None:
+    """The same as a conversation, in English or German; secrets are typed unseen."""
+    from api.commands.chat import run_chat
+
+    _end(run_chat(thread, language, as_json=json))
+
+
+@app.command()
 def integrations(json: Json = False) -> None:
     """All integrations and their state."""
     from api.commands.integrations import show_integrations

@@ -53,7 +53,9 @@ def _ask_value(output: Output, question: Question) -> str | None:
         output.text(f"  {number}  {option}")
     more = f", {ALL} leaves this and all further columns unmapped" if question.kind == "map_column" else ""
     while True:
-        typed = _typed(f"Number or value (Enter: later{more})" if question.options else "Value (Enter: later)").strip()
+        typed = read_line(
+            f"Number or value (Enter: later{more})" if question.options else "Value (Enter: later)"
+        ).strip()
         if not typed or (typed == ALL and question.kind == "map_column"):
             return typed or None
         if typed.isdigit() and 1 <= int(typed) <= len(question.options):
@@ -68,19 +70,19 @@ def _ask_login(output: Output, question: Question) -> dict[str, str] | None:
     """The fields of a login, from a file or typed; None for later. What is typed is not shown."""
     fields = [name.strip() for name in str(question.context.get("fields", "")).split(",") if name.strip()]
     while True:
-        typed = _typed("Path of the credentials file, or `type` to type them (Enter: later)").strip()
+        typed = read_line("Path of the credentials file, or `type` to type them (Enter: later)").strip()
         if not typed:
             return None
         if typed == "type":
-            return {name: value for name in fields if (value := _typed(name, hidden=True))} or None
+            return {name: value for name in fields if (value := read_line(name, hidden=True))} or None
         try:
             return read_credentials(typed)
         except BadInput as error:
             output.text(error.sentence)
 
 
-def _typed(prompt: str, *, hidden: bool = False) -> str:
-    """One line of the person. Raises `KeyboardInterrupt` for Ctrl-C; the end of input means "later"."""
+def read_line(prompt: str, *, hidden: bool = False) -> str:
+    """One line of the person, or without echo what nobody may see. Raises `KeyboardInterrupt` for Ctrl-C; the end of input means "later"."""
     from getpass import getpass
 
     from rich.prompt import Prompt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agents.conversation.messages import Action, Evidence, QuestionView, SecretField, Words
 from agents.conversation.picture import Picture
 from agents.conversation.steps_shown import printable
@@ -25,7 +27,7 @@ def question_view(picture: Picture, question: Question) -> QuestionView:
     if proposal is None:
         actions = tuple(each for each in actions if each != "accept")
     return QuestionView(
-        id=question.id, kind=question.kind, text=_clean(question.text), effect=_effect(question),
+        id=question.id, kind=question.kind, text=_text(question), effect=_effect(question),
         options=tuple(printable(each) for each in question.options), proposal=proposal, actions=actions,
         evidence=_evidence(picture, question), fields=_fields(picture, question), status=question.status,
         asked_at=question.created_at,
@@ -39,7 +41,19 @@ def proposal_of(question: Question) -> str | None:
     return question.options[0] if len(question.options) == 1 else None
 
 
-def _clean(text: dict[str, str]) -> Words:
+def _text(question: Question) -> Words:
+    """As it was asked, but for logins: here they are said or typed, not handed over as a file."""
+    if question.kind == "credentials":
+        return _clean(
+            {
+                str(name): text
+                for name, text in words("ask.credentials", where=question.context.get("where", "")).items()
+            }
+        )
+    return _clean(question.text)
+
+
+def _clean(text: Mapping[str, str]) -> Words:
     return {"en": printable(text.get("en", "")), "de": printable(text.get("de", text.get("en", "")))}
 
 

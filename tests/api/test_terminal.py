@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.api.conftest import Patchbay, Practice
+    from tests.api.conftest import Patchbay, Practice, Practices
 
 SCRIPT = Path(sys.executable).parent / "patchbay"
 SECONDS = 90.0
@@ -165,3 +165,24 @@ def test_off_a_terminal_nobody_is_asked(process: Patchbay, dentrix: Practice) ->
     assert ended.code == 1
     assert "wants a login" in ended.out
     assert "Path of the credentials file" not in ended.out
+
+
+@pytest.mark.slow
+def test_in_a_conversation_a_login_is_typed_unseen(terminal: Callable[..., Terminal], practice_of: Practices) -> None:
+    practice = practice_of("dental_suite")
+    login = practice.login()
+    screen = terminal("chat")
+    screen.expect("You")
+    screen.type(practice.address)
+    screen.expect("Next:")
+    screen.type("/login")
+    for name in ("username", "password"):
+        screen.expect(f"{name}:")
+        screen.type(login[name])
+    screen.expect("ca_file:")
+    screen.type("")
+    screen.expect("is live")
+    screen.expect("You")
+    screen.type("exit")
+    assert screen.end() == 0
+    assert login["password"] not in screen.seen
