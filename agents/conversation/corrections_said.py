@@ -53,7 +53,8 @@ def corrections_in(text: str, columns: Sequence[KnownColumn]) -> list[Correction
             column = _column(match["column"], columns)
             if column is None:
                 continue
-            target = field_in(match["field"], column.entity)
+            first = re.split(r"\s+(?:and|und)\s+", match["field"])[0]  # what follows may be of another column
+            target = field_in(match["field"], column.entity) or field_in(first, column.entity)
             name = column.name if column.table else column.column
             if (name not in found or found[name].target is None) and (target or column.table or "_" in name):
                 found[name] = CorrectionSaid(name, target, match["field"].strip())
@@ -110,13 +111,8 @@ def _of_entity(names: Iterable[str], entity: str | None) -> str | None:
 
 def _entity_of_field(words: str) -> str | None:
     """`the start of the appointment`: an entity named with the field."""
-    plain = folded(words)
-    for entity, named in data_words().entities.items():
-        if entity != "Patient" and any(
-            re.search(rf"\b(?:of|des|der|vom)\s+(?:the\s+|an?\s+)?{re.escape(folded(word))}", plain) for word in named
-        ):
-            return entity
-    return None
+    found = _of_entity_pattern().search(folded(words))
+    return _entity_by_word()[found["entity"]] if found else None
 
 
 def _canonical(target: str) -> str | None:
@@ -154,6 +150,18 @@ def _bounded() -> str:
 @cache
 def _it_is() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(each, re.IGNORECASE) for each in manner().it_is)
+
+
+@cache
+def _entity_by_word() -> dict[str, str]:
+    named = data_words().entities
+    return {folded(word): entity for entity, said in named.items() if entity != "Patient" for word in said}
+
+
+@cache
+def _of_entity_pattern() -> re.Pattern[str]:
+    said = "|".join(re.escape(word) for word in sorted(_entity_by_word(), key=len, reverse=True))
+    return re.compile(rf"\b(?:of|des|der|vom)\s+(?:the\s+|an?\s+)?(?P<entity>{said})")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -56,21 +56,19 @@ def _is_no_name(name: str, cue: str) -> bool:
     """`practice Management`, `Praxis Software`, or the name of a system."""
     first = folded(name.split()[0])
     squashed = re.sub(r"[\s.-]", "", folded(name))
-    called = {re.sub(r"[\s.-]", "", folded(word)) for each in systems().systems.values() for word in (each.name, *each.names, *each.common)}  # fmt: skip
-    return first in _no_practice() or squashed in called
+    return first in _no_practice() or squashed in _called()
 
 
 def zone_in(text: str, *, asked: bool = False) -> str | None:
     """The time zone that is named, or that follows from a city. `asked`: it is being asked for, so a bare city is one."""
     for match in _ZONE.finditer(text):
-        named = {zone.casefold(): zone for zone in available_timezones()}
-        if zone := named.get(match[0].casefold()):
+        if zone := _named_zones().get(match[0].casefold()):
             return zone
     plain = folded(text)
-    for word, zone in _zone_words():
-        for match in re.finditer(rf"(?<![\w./@-]){re.escape(word)}(?![\w@]|\.\w)", plain):
-            if asked or _is_placed(plain, match) or "time" in word or word.isupper():
-                return zone
+    pattern, zones = _zone_words()
+    for match in pattern.finditer(plain):
+        if asked or _is_placed(plain, match) or "time" in match[0]:
+            return zones[match[0]]
     return None
 
 
@@ -91,10 +89,9 @@ def country_in(text: str) -> str | None:
     """The ISO 3166 code of the country that is named; `US` only in capitals, since `us` is a pronoun."""
     if re.search(r"\b(?:U\.S\.A?\.?|USA?)(?![\w])", text):
         return "US"
-    plain = folded(text)
-    for word, code in _country_words():
-        if word not in {"us", "u.s."} and re.search(rf"(?<![\w./@-]){re.escape(word)}(?![\w@]|\.\w)", plain):
-            return code
+    pattern, codes = _country_words()
+    if found := pattern.search(folded(text)):
+        return codes[found[0]]
     if named := re.search(r"\b(?:country|land)\s*(?:is|ist|:|=|code)?\s*([A-Z]{2})\b", text, re.IGNORECASE):
         return country_spellings().get(named[1].casefold()) if len(named[1]) == 2 and named[1].isupper() else None
     return None
@@ -130,8 +127,9 @@ def _clause(plain: str, begin: int) -> str:
 
 
 def _entities(plain: str) -> Iterator[tuple[str, int]]:
-    for word, entity in _entity_words():
-        for match in re.finditer(rf"(?<![\w/.@-]){re.escape(word)}(?![\w@/]|\.\w|-\w)", plain):
+    pattern, entities = _entity_words()
+    for match in pattern.finditer(plain):
+        for entity in entities[match[0]]:
             yield entity, match.start()
 
 
@@ -151,6 +149,13 @@ def _ordered(names: Iterator[str] | tuple[str, ...]) -> tuple[str, ...]:
 
 
 @cache
+def _called() -> frozenset[str]:
+    """Every name of a system, squashed."""
+    named = [(each.name, *each.names, *each.common) for each in systems().systems.values()]
+    return frozenset(re.sub(r"[\s.-]", "", folded(word)) for names in named for word in names)
+
+
+@cache
 def _practice_cues() -> tuple[re.Pattern[str], ...]:
     """Announcing words may be written in any case, except those behind which only capitals tell a name."""
     return tuple(re.compile(each, 0 if "(?=" in each else re.IGNORECASE) for each in manner().practice_cues)
@@ -166,24 +171,40 @@ def _no_practice() -> frozenset[str]:
     return frozenset(folded(each) for each in manner().no_practice)
 
 
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """One pattern for all of them, longest first; none of them inside a name of a host or a path."""
+    said = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<![\w./@-])(?:{said})(?![\w@/]|\.\w|-\w)")
+
+
 @cache
-def _zone_words() -> list[tuple[str, str]]:
-    """City or word → zone, longest first; IANA's own cities among them."""
-    found = {folded(zone.rpartition("/")[2].replace("_", " ")): zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc", "SystemV", "posix", "right"))}  # fmt: skip
+def _named_zones() -> dict[str, str]:
+    return {zone.casefold(): zone for zone in available_timezones()}
+
+
+@cache
+def _zone_words() -> tuple[re.Pattern[str], dict[str, str]]:
+    """City or word → zone; IANA's own cities among them."""
+    cities = [zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc", "SystemV"))]
+    found = {folded(zone.rpartition("/")[2].replace("_", " ")): zone for zone in sorted(cities)}
     found |= {folded(word): zone for zone, words in places().zones.items() for word in words}
-    return sorted(((word, zone) for word, zone in found.items() if len(word) > 2), key=lambda pair: -len(pair[0]))
+    found = {word: zone for word, zone in found.items() if len(word) > 2}
+    return _any_of(found), found
 
 
 @cache
-def _country_words() -> list[tuple[str, str]]:
+def _country_words() -> tuple[re.Pattern[str], dict[str, str]]:
     found = {folded(word): code for word, code in country_spellings().items() if len(word) > 4}
     found |= {folded(word): code for code, words in places().countries.items() for word in words}
-    return sorted(found.items(), key=lambda pair: -len(pair[0]))
+    found = {word: code for word, code in found.items() if word not in {"us", "u.s."}}
+    return _any_of(found), found
 
 
 @cache
-def _entity_words() -> list[tuple[str, str]]:
-    """Word → entity, longest first; a word may name several."""
-    found = [(folded(word), entity) for entity, words in data_words().entities.items() for word in words]
-    found += [(entity.casefold(), entity) for entity in canonical_model().entities]
-    return sorted(dict.fromkeys(found), key=lambda pair: -len(pair[0]))
+def _entity_words() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
+    """Word → entities; a word may name several."""
+    found: dict[str, dict[str, None]] = {entity.casefold(): {entity: None} for entity in canonical_model().entities}
+    for entity, words in data_words().entities.items():
+        for word in words:
+            found.setdefault(folded(word), {})[entity] = None
+    return _any_of(found), {word: tuple(each) for word, each in found.items()}

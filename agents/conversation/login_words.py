@@ -130,7 +130,7 @@ def _take_pairs(work: _Work) -> None:
     """`login is reader / hunter2`: what announces user and password together."""
     said = "|".join(re.escape(each).replace(r"\ ", r"\s+") for each in sorted(secrets().pairs, key=len, reverse=True))
     pattern = re.compile(
-        rf"(?<!\w)(?:{said})(?!\w)(?P<sep>\s*(?:\s(?:is|are|ist|sind|lauten|lautet)\b\s*:?|[:=])?\s*)"
+        rf"(?<!\w)(?:{said})(?!\w)(?P<sep>(?:\s+(?:is|are|ist|sind|lauten|lautet)\b\s*:?|\s*[:=])?\s*)"
         rf"(?P<user>{_QUOTED}|[^\s:/,;]+)(?P<between>\s*[:/,;|]\s*|\s+(?:and|und|mit|with)\s+|\s+)(?P<password>{_QUOTED}|[^\s,;]+)", re.IGNORECASE,
     )  # fmt: skip
     begin = 0

@@ -14,7 +14,7 @@ from knowledge.phrases import Language
 
 Words = dict[Language, str]
 Action = Literal["accept", "edit", "respond", "ignore"]
-MOST_LETTERS = 20_000
+MOST_LETTERS = 10_000
 
 
 class Incoming(BaseModel):

@@ -11,7 +11,7 @@ from functools import cache
 from rapidfuzz.distance import OSA
 
 from knowledge.catalogue import catalogue
-from knowledge.conversation import folded, manner, systems
+from knowledge.conversation import folded, negations, systems
 
 _WORD = re.compile(r"[^\W_]+(?:[-.'+&/_][^\W_]+)*\+?")
 MOST_WORDS = 4
@@ -110,7 +110,7 @@ def _is_denied(plain: str, begin: int) -> bool:
     )[-1]
     if re.search(r"\b(?:not|nicht|kein|keine|no longer|never|isn't|nicht mehr)(?: \w+)?\W*$", before[-24:]):
         return True
-    return any(re.search(rf"(?:^|\W){re.escape(folded(each))}(?:\W|$)", clause) for each in manner().negations)
+    return bool(negations().search(clause))
 
 
 def _squashed(text: str) -> str:

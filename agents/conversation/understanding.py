@@ -19,6 +19,7 @@ from knowledge.phrases import Language
 Intent = Literal[
     "afresh", "skip_all", "undo", "plan_first", "stop", "later", "skip", "accept_all", "continue", "no", "yes"
 ]  # fmt: skip
+MOST_LETTERS_READ = 2000  # of a longer text the beginning is read; secrets are taken out of all of it
 MOST_LETTERS_OF_A_WISH = 200  # a longer text that holds a word like "stop" means something else by it
 
 
@@ -72,7 +73,7 @@ class Understood:
 def understand(text: str, situation: Situation = Situation()) -> Understood:
     """Read one message."""
     taken = take_secrets(text, situation.awaited)
-    heard = taken.heard
+    heard = taken.heard[:MOST_LETTERS_READ]
     said = _read(heard, taken, situation)
     if situation.awaited and not taken.fields and (said.is_empty or _only_echo(said)):
         login = take_bare_login(text, situation.awaited)

@@ -187,3 +187,10 @@ def secrets() -> Secrets:
 def manner() -> Manner:
     """The small words."""
     return _vocabulary(Manner)
+
+
+@cache
+def negations() -> re.Pattern[str]:
+    """Any word that speaks against what follows it."""
+    said = "|".join(re.escape(folded(each)) for each in manner().negations)
+    return re.compile(rf"(?:^|\W)(?:{said})(?:\W|$)")
