@@ -26,7 +26,7 @@ from api.output import Output
 from api.person import is_present, read_line
 from api.running import context_of, run, store_for
 from knowledge.errors import BadInput
-from knowledge.phrases import Language, phrase
+from knowledge.phrases import LANGUAGES, Language, phrase
 from tools.credentials import read_credentials
 
 FAILED = frozenset(["failed", "unknown"])
@@ -80,8 +80,11 @@ def run_chat(wanted: str | None, language: str | None, *, as_json: bool) -> int:
 
 
 def _language(wanted: str | None) -> Language | None:
-    if wanted is None or wanted == "en" or wanted == "de":
-        return wanted
+    if wanted is None:
+        return None
+    for language in LANGUAGES:
+        if wanted == language:
+            return language
     raise BadInput("--language", f"there is no language {wanted!r}.", "Write en or de.")
 
 
