@@ -24,7 +24,7 @@ class PatchbayError(Exception):
 
     def filled(self, template: str) -> str:
         """The template with this error's fields put in."""
-        return template.format(**{each.name: getattr(self, each.name) for each in fields(self)})
+        return template.format(**{each.name: getattr(self, each.name) for each in fields(self)}).strip()
 
     @property
     def sentence(self) -> str:

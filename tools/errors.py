@@ -122,7 +122,7 @@ class WrongDatabase(PmsError):
 @dataclass(eq=False)
 class RateLimited(PmsError):
     code: ClassVar[str] = "rate.limited"
-    cause: ClassVar[str] = "{where} refuses more calls for {retry_after_seconds} s. {detail}"
+    cause: ClassVar[str] = "{where} refuses more calls for {retry_after_seconds:.0f} s. {detail}"
     mend: ClassVar[str] = "We wait as told."
     transient: ClassVar[bool] = True
     retry_after_seconds: float = 1.0

@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isnan, nan
 
 from knowledge.manifest import Limit
 from tools.errors import PmsError, RateLimited
 
 WAIT_FIRST_SECONDS = 0.2
 WAIT_MOST_SECONDS = 5.0
+MOST_SECONDS = 86_400.0  # a day: whoever names more means "not now", and a stream that never comes back is lost
 PATIENCE_SECONDS = 30.0  # a longer Retry-After is the schedule's business, not a sleeping call's
 
 
@@ -78,17 +80,21 @@ def retry_hook(patience_seconds: float = PATIENCE_SECONDS) -> Callable[[Exceptio
 
 
 def retry_after_seconds(header: str | None, now: datetime | None = None, default: float = 1.0) -> float:
-    """The wait that a Retry-After header asks for: seconds, or an HTTP date seen from `now` (UTC); never negative."""
+    """The wait that a Retry-After header asks for: seconds, or an HTTP date seen from `now` (UTC); from 0 to `MOST_SECONDS`."""
     text = (header or "").strip()
     if not text:
         return default
     try:
-        return max(0.0, float(text))
+        asked = float(text)
     except ValueError:
-        pass
+        asked = _seconds_until(text, now or datetime.now(UTC))
+    return default if isnan(asked) else min(max(0.0, asked), MOST_SECONDS)
+
+
+def _seconds_until(http_date: str, now: datetime) -> float:
+    """How long it is until an HTTP date; nan where it is none."""
     try:
-        then = parsedate_to_datetime(text)
-    except ValueError:
-        return default
-    aware = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return max(0.0, (aware - (now or datetime.now(UTC))).total_seconds())
+        then = parsedate_to_datetime(http_date)
+        return ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return nan

@@ -9,7 +9,14 @@ import pytest
 
 from knowledge.manifest import Limit
 from tools.errors import CredentialsRejected, RateLimited, UpstreamDown
-from tools.resilience import PATIENCE_SECONDS, WAIT_MOST_SECONDS, RateLimiter, retry_after_seconds, retry_hook
+from tools.resilience import (
+    MOST_SECONDS,
+    PATIENCE_SECONDS,
+    WAIT_MOST_SECONDS,
+    RateLimiter,
+    retry_after_seconds,
+    retry_hook,
+)
 
 NOW = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
 
@@ -67,6 +74,11 @@ async def test_a_hold_stops_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
         ("soon", 1),
         ("", 1),
         (None, 1),
+        ("inf", MOST_SECONDS),
+        ("1e300", MOST_SECONDS),
+        ("99999999", MOST_SECONDS),
+        ("nan", 1),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MOST_SECONDS),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float) -> None:

@@ -18,8 +18,10 @@ from tools.adapters.base import Cursor, Page
 from tools.adapters.fhir_export import ExportPlace, ExportWalk
 from tools.adapters.fhir_rows import RowForm
 from tools.clock import Clock
-from tools.errors import CursorLost
+from tools.errors import CursorLost, PagingLoop
 from tools.protocols.fhir import FhirClient, SearchPage
+from tools.protocols.link_trail import lengthened
+from tools.protocols.web_address import where_of
 
 PLACES_HOLD_SECONDS = 86_400.0  # so long the list of places is taken from the cursor
 
@@ -52,6 +54,7 @@ class WindowPlace(BaseModel):
     at: int = 0
     link: str | None = None
     again: bool = False
+    trail: str = ""  # the links of this window behind us
     export: str | None = None  # the export that lists the places, while it runs
 
     @property
@@ -106,9 +109,9 @@ class WindowWalk:
         if cursor.walk == "ids":
             made = tuple(RawRow(row.key, deleted=row.deleted) for row in made if row.key)
         if found.following:
-            place = place.model_copy(update={"link": found.following})
+            place = place.model_copy(update={"link": found.following, "trail": _onward(place.trail, found.following)})
         else:
-            place = place.model_copy(update={"link": None, "again": False, "at": place.at + 1})
+            place = place.model_copy(update={"link": None, "trail": "", "again": False, "at": place.at + 1})
         if place.at >= len(steps):
             return self._ended(stream, made, cursor, place)
         return Page(stream, made, cursor.model_copy(update={"state": place.as_state}), end=False)
@@ -129,7 +132,7 @@ class WindowWalk:
             except CursorLost:
                 if place.again:
                     raise
-                place = place.model_copy(update={"link": None, "again": True})
+                place = place.model_copy(update={"link": None, "trail": "", "again": True})
         (first, after), id_ = steps[place.at]
         params = [(rule.place, id_), ("_count", str(rows)), *spec.query.items()]
         params += [(rule.date, f"ge{first.isoformat()}")] if first else []
@@ -157,6 +160,13 @@ class WindowWalk:
         kept = WindowPlace(places=place.places, asked=place.asked).as_state
         after = Cursor(walk="changes", since=place.anchor, state=kept)
         return Page(stream, rows, after, end=True, complete=cursor.walk == "all")
+
+
+def _onward(trail: str, link: str) -> str:
+    after = lengthened(trail, link)
+    if after is None:
+        raise PagingLoop(where_of(link), "The link to the next page leads back.")
+    return after
 
 
 def rule_of(spec: StreamSpec) -> WindowRule:

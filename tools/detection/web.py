@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tools.address import Address
 from tools.detection.judge import judge
@@ -22,6 +21,8 @@ from tools.probes.plan import (
     places_below,
 )
 from tools.probes.tcp import ask_tls
+from tools.protocols.http import BROKE_OFF, TOO_LONG
+from tools.protocols.web_address import origin_of
 
 if TYPE_CHECKING:
     from tools.detection.look import Look
@@ -113,9 +114,9 @@ def https_port(findings: Sequence[Finding], host: str) -> int | None:
     ports: set[int | None] = set()
     for each in findings:
         headers = each.facts.get("headers")
-        target = urlsplit(str(headers.get("location", "")) if isinstance(headers, Mapping) else "")
-        here = each.facts.get("status") in REDIRECTS and target.scheme == "https" and target.hostname == host
-        ports.add((target.port or 443) if here else None)
+        target = origin_of(str(headers.get("location", "")) if isinstance(headers, Mapping) else "")
+        here = each.facts.get("status") in REDIRECTS and target is not None and target[:2] == ("https", host)
+        ports.add(target[2] if target is not None and here else None)
     return ports.pop() if len(ports) == 1 else None
 
 
@@ -156,6 +157,12 @@ def _note_silence(look: Look, findings: Sequence[Finding], prober: HttpProber) -
                            ("net.timeout", f"{where} did not answer in time.")):  # fmt: skip
         if code in codes:
             look.notes.observe("http", sentence, code=code)
+            return
+    said = {str(each.facts.get("said")) for each in findings}
+    for detail, sentence in ((TOO_LONG, f"{where} sends an answer without end."),
+                             (BROKE_OFF, f"{where} breaks its answers off.")):  # fmt: skip
+        if any(detail in each for each in said):
+            look.notes.observe("http", sentence, code="upstream.unexpected")
             return
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from tools.errors import PmsError
 from tools.probes.base import Finding, ProbeBudget
 from tools.probes.tcp import trust_nobody
 from tools.protocols.http import HttpAnswer, HttpClient, open_http
+from tools.protocols.web_address import joined, origin_of
 from tools.resilience import RateLimiter
 
 ANSWER_SECONDS = 4.0
@@ -80,7 +81,7 @@ class HttpProber:
         """`GET base + path`. None where the budget is spent.
 
         Facts: `place` (origin and base), `base`, `path`; of an answer `status`, `headers`, `type`, `text` (its beginning) and `json`; of
-        silence `error`, a fault code.
+        silence `error`, a fault code, and `said`, what was wrong.
         """
         full = (base + path) or "/"
         if full not in self._asked:
@@ -97,9 +98,11 @@ class HttpProber:
             answer = await self._send(full)
             if answer.status in REDIRECTS and (target := self._same_origin(answer)) and self._budget.take():
                 requests, answer = 2, await self._send(target)
-        except (PmsError, TimeoutError) as error:
-            code = error.code if isinstance(error, PmsError) else "net.timeout"
-            return Finding(probe="http", subject=full, facts={"error": code}, requests=requests)
+        except PmsError as error:
+            facts = {"error": error.code, "said": error.detail}
+            return Finding(probe="http", subject=full, facts=facts, requests=requests)
+        except TimeoutError:
+            return Finding(probe="http", subject=full, facts={"error": "net.timeout"}, requests=requests)
         return Finding(probe="http", subject=full, facts=facts_of(answer), requests=requests)
 
     async def _send(self, target: str) -> HttpAnswer:
@@ -108,11 +111,10 @@ class HttpProber:
 
     def _same_origin(self, answer: HttpAnswer) -> str | None:
         """Where a redirect leads, if it stays at this very server; another host is never asked."""
-        target = urljoin(answer.url, answer.headers.get("location", ""))
-        here, there = urlsplit(self.origin.url), urlsplit(target)
-        standard = {"http": 80, "https": 443}.get(there.scheme)
-        if (here.scheme, here.hostname, here.port) != (there.scheme, there.hostname, there.port or standard):
+        target = joined(answer.url, answer.headers.get("location", ""))
+        if target is None or origin_of(target) != origin_of(self.origin.url):
             return None
+        there = urlsplit(target)
         return there.path + (f"?{there.query}" if there.query else "")
 
 
@@ -134,5 +136,5 @@ def facts_of(answer: HttpAnswer) -> dict[str, object]:
 
 
 def is_silent(findings: list[Finding]) -> bool:
-    """Whether nothing there spoke HTTP at all."""
+    """Whether there was no whole answer of HTTP at all."""
     return all("status" not in each.facts for each in findings)

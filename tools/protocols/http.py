@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import urljoin, urlsplit
 
 import httpx2 as httpx
 import stamina
@@ -37,16 +36,18 @@ from tools.errors import (
     UpstreamDown,
     WriteRefused,
 )
+from tools.protocols.web_address import UNREADABLE, joined, origin_of, where_of
 from tools.resilience import PATIENCE_SECONDS, RateLimiter, retry_after_seconds, retry_hook
 
 ATTEMPTS = 3
 MOST_BYTES = 64 * 1024 * 1024
 MOST_REDIRECTS = 3
 TOTAL_OVER_SOCKET = 6  # a whole answer may take so many times the wait for one packet
+TOO_LONG = "an answer of more than"
+BROKE_OFF = "The answer broke off."
 SAFE_VERBS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Headers that prove nothing: a 401 to a client with these alone rejects no credential.
 _PLAIN_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent", "prefer"})
-_PERSONAL_SEGMENT = re.compile(r"(?<=/)(?:\d+|[^/]*\d[^/]*\d[^/]*\d[^/]*\d[^/]*)(?=/|$)")
 _CERTIFICATE_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
 Params = Mapping[str, str | int] | Sequence[tuple[str, str]]
@@ -91,12 +92,6 @@ class HttpAnswer:
             return True
         start = self.body[:200].lstrip().lower()
         return start.startswith((b"<!doctype html", b"<html"))
-
-
-def where_of(url: str) -> str:
-    """Host, port and path of an address for messages; segments that may be a record's id become `{id}`."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] + _PERSONAL_SEGMENT.sub("{id}", parts.path)
 
 
 def open_http(
@@ -175,8 +170,8 @@ class HttpClient:
             self._client = httpx.AsyncClient(
                 timeout=timeout_seconds, verify=tls if tls is not None else True, trust_env=False
             )
-            self._origin = _origin(self.base)
-            if self._origin[0] not in {"http", "https"} or not self._origin[1]:
+            self._origin = origin_of(self.base)
+            if self._origin is None or self._origin[0] not in {"http", "https"} or not self._origin[1]:
                 raise ValueError(base)
         except (httpx.InvalidURL, ValueError) as error:
             raise BadInput("address", "it is no web address.", "Write it as https://host:port/path.") from error
@@ -241,7 +236,7 @@ class HttpClient:
     def address(self, path: str) -> str:
         """The absolute address of a path. Raises `EndpointMoved` for another origin: credentials stay where they belong."""
         url = path if "://" in path else self.base + (path if not path or path[0] in "/?" else "/" + path)
-        if _origin(url) != self._origin:
+        if origin_of(url) != self._origin:
             raise EndpointMoved(where_of(self.base), f"It points to another place, {where_of(url)}.")
         return url
 
@@ -288,7 +283,7 @@ class HttpClient:
         async for part in response.aiter_bytes():
             size += len(part)
             if size > self._most_bytes:
-                raise UnexpectedAnswer(where_of(str(response.url)), f"more than {self._most_bytes} bytes")
+                raise UnexpectedAnswer(where_of(str(response.url)), f"{TOO_LONG} {self._most_bytes} bytes")
             parts.append(part)
         return b"".join(parts)
 
@@ -308,15 +303,15 @@ class HttpClient:
 
     def _redirected(self, verb: str, url: str, answer: HttpAnswer) -> str:
         """Where a redirect of the same host leads; a POST is never turned into a GET. Raises for other hosts."""
-        target = urljoin(url, answer.headers.get("location", ""))
-        was, now = urlsplit(url), urlsplit(target)
-        same = was.hostname == now.hostname and (
-            _origin(url) == _origin(target) or (was.scheme, now.scheme) == ("http", "https")
-        )
+        target = joined(url, answer.headers.get("location", ""))
+        was, now = origin_of(url), origin_of(target or "")
+        if target is None or was is None or now is None:
+            raise EndpointMoved(answer.where, f"It redirects to {UNREADABLE}.")
+        same = was[1] == now[1] and (was == now or (was[0], now[0]) == ("http", "https"))
         if not same and answer.status in {302, 303, 307}:
             raise ProxyInterference(answer.where, f"It sends us to another host, {where_of(target)}.")
-        if not same or verb not in SAFE_VERBS or was.scheme != now.scheme:
-            raise EndpointMoved(answer.where, f"It has moved to {now.scheme}://{where_of(target)}.")
+        if not same or verb not in SAFE_VERBS or was[0] != now[0]:
+            raise EndpointMoved(answer.where, f"It has moved to {now[0]}://{where_of(target)}.")
         return target
 
 
@@ -364,7 +359,7 @@ def transport_error(where: str, error: BaseException) -> PmsError:
         return UnexpectedAnswer(where, type(error).__name__)
     if isinstance(error, httpx.ConnectError):
         return ConnectionRefused(where, "No route to it.")
-    return ConnectionReset(where)
+    return ConnectionReset(where, BROKE_OFF if "complete message" in str(error) else "")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -376,11 +371,6 @@ def _causes(error: BaseException | None) -> list[BaseException]:
             found.extend(error.exceptions)
         error = error.__cause__ or error.__context__
     return found[::-1]
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or ""), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:

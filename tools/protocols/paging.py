@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from knowledge.manifest import Paging
 from tools.errors import EndpointMoved, PagingLoop
-from tools.protocols.http import HttpClient, where_of
+from tools.protocols.http import HttpClient
+from tools.protocols.link_trail import lengthened
 from tools.protocols.rest import Json, Listing, listing
+from tools.protocols.web_address import where_of
 
 MOST_RESTARTS = 2
 _BETWEEN = "\x1f"
@@ -21,7 +23,7 @@ class Place(BaseModel):
 
     `at` is the page number or the offset, `seen` how many places of the list are behind us, `last` the identities of the
     page before, `first` that of the very first row, `total` the count as last claimed, `restarts` how often rows shifted
-    so that the list was begun anew.
+    so that the list was begun anew, `trail` the links behind us.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +35,7 @@ class Place(BaseModel):
     first: str = ""
     total: int | None = None
     restarts: int = 0
+    trail: str = ""
 
     @property
     def last_ids(self) -> list[str]:
@@ -107,9 +110,11 @@ def _by_link(source: ListSource, place: Place, page: Listing, ids: list[str]) ->
     if page.following is None:
         short = page.total is not None and seen < page.total
         return _ended(page, place, source.paging, short)
-    if page.following == place.link or (ids and ids == place.last_ids):
+    trail = lengthened(place.trail, page.following)
+    if trail is None or page.following == place.link or (ids and ids == place.last_ids):
         raise PagingLoop(where_of(source.path), "The link to the next page leads back.")
-    after = Place(link=page.following, seen=seen, last=_BETWEEN.join(ids), total=page.total, restarts=place.restarts)
+    last = _BETWEEN.join(ids)
+    after = Place(link=page.following, seen=seen, last=last, total=page.total, restarts=place.restarts, trail=trail)
     return Turn(page.records, after)
 
 

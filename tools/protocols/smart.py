@@ -17,7 +17,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from knowledge.errors import BadInput
 from tools.errors import CredentialsRejected, Forbidden, PmsError, ProxyInterference, RateLimited, UnexpectedAnswer
-from tools.protocols.http import HttpAnswer, HttpClient, status_error, where_of
+from tools.protocols.http import HttpAnswer, HttpClient, status_error
+from tools.protocols.web_address import where_of
 
 DISCOVERY = "/.well-known/smart-configuration"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -33,7 +33,8 @@ from tools.errors import (
     UpstreamDown,
     WriteRefused,
 )
-from tools.protocols.http import HttpAnswer, open_http, where_of
+from tools.protocols.http import HttpAnswer, open_http
+from tools.protocols.web_address import where_of
 
 Web = Any  # conftest.py
 Respond = Callable[..., bytes]
@@ -108,6 +109,36 @@ async def test_below_http_trouble_is_told_apart(web: Web) -> None:
     web.script = lambda seen: b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}"
     async with open_http(web.url) as client:
         with pytest.raises(ConnectionReset):
+            await client.get("/")
+
+
+UNREADABLE = ("http://[::1", "http://127.0.0.1:99999/x", "http://127.0.0.1:abc/", "http://[gibberish]/")
+
+
+@pytest.mark.parametrize("location", UNREADABLE)
+async def test_an_address_that_cannot_be_read_is_an_endpoint_that_moved(
+    web: Web, respond: Respond, location: str
+) -> None:
+    web.script = lambda seen: respond(302, {}, location=location)
+    async with open_http(web.url) as client:
+        with pytest.raises(EndpointMoved, match="cannot be read"):
+            await client.get("/patients")
+        with pytest.raises(EndpointMoved, match="cannot be read"):
+            await client.get(location)  # a `next` link, or a token endpoint
+    assert len(web.seen) == 1
+
+
+async def test_an_answer_that_breaks_off_is_called_so(web: Web, respond: Respond) -> None:
+    web.script = lambda seen: b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}"
+    async with open_http(web.url) as client:
+        with pytest.raises(ConnectionReset, match="broke off"):
+            await client.get("/")
+
+
+async def test_the_wait_that_a_refusal_asks_for_is_said_in_whole_seconds(web: Web, respond: Respond) -> None:
+    web.script = lambda seen: respond(429, {}, retry_after="inf")
+    async with open_http(web.url) as client:
+        with pytest.raises(RateLimited, match="refuses more calls for 86400 s"):
             await client.get("/")
 
 

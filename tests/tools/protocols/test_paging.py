@@ -185,3 +185,16 @@ async def test_a_list_that_may_be_gone_is_empty_then(web: Web, respond: Respond)
 def test_a_place_is_plain_data_of_a_line_or_two() -> None:
     place = Place(at=7, seen=60, last="\x1f".join(map(str, range(200))), first="0", total=900)
     assert len(json.dumps(place.model_dump())) < 2500
+
+
+@pytest.mark.parametrize("pages", [1, 2, 3, 7])
+async def test_links_that_lead_in_a_circle_of_any_length_end_the_walk(web: Web, respond: Respond, pages: int) -> None:
+    def serve(seen: Any) -> bytes:
+        at = int(parse_qs(urlsplit(seen.target).query).get("at", ["0"])[0])
+        return respond(200, {"data": [{"id": at}], "next": f"{web.url}/list?at={at % pages + 1}"})
+
+    web.script = serve
+    async with open_http(web.url) as http:
+        with pytest.raises(PagingLoop):
+            await walk(http, source(BY_LINK))
+    assert len(web.seen) <= 4 * pages + 2
