@@ -60,7 +60,8 @@ async def introspect_source(state: MappingState, runtime: Runtime[AgentContext])
     schema = merge_description(schema, Schema.model_validate(described)) if described else schema
     await store.artifacts.put(integrated.integration_id, "schema", schema.model_dump(mode="json"))
     columns = sum(len(table.columns) for table in schema.tables)
-    runtime.stream_writer({"event": "step", "step": "introspect", "tables": len(schema.tables), "columns": columns})
+    runtime.stream_writer({"event": "step", "step": "introspect", "tables": len(schema.tables), "columns": columns,
+                           "left_out": [each.model_dump() for each in schema.left_out]})  # fmt: skip
     return {}
 
 

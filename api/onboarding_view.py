@@ -9,7 +9,7 @@ from agents.context import AgentContext
 from agents.driver import Event, thread_state
 from agents.onboarding import OnboardingState
 from api.onboarding_words import sentence_of_event
-from api.output import Output
+from api.output import Output, left_out_sentence
 from knowledge.errors import PatchbayError
 from tools.clock import rfc3339
 from tools.store.models import Integration, Question
@@ -33,6 +33,8 @@ class OnboardingView:
         if self.output.as_json:
             return
         self.output.say(sentence_of_event(event))
+        for each in event.get("left_out", ()):
+            self.output.say(left_out_sentence(each["name"], each["reason"]))
         if event.get("step") == "plan":
             rows = [(each["stream"], ", ".join(each["entities"]), len(each["columns"]), each["changes"])
                     for each in event["reads"]]  # fmt: skip

@@ -89,6 +89,11 @@ def harmless(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
+def left_out_sentence(name: str, reason: str) -> str:
+    """One table, view or file of a source that is not read, and why."""
+    return f"Left out: {one_line(name)}: {one_line(reason)}."
+
+
 def short_time(moment: object) -> str:
     """A moment (RFC 3339, or a datetime) to the minute, in UTC."""
     return f"{str(moment)[:16].replace('T', ' ')}Z" if moment else ""

@@ -50,12 +50,20 @@ class Table(Lenient):
     rows: int | None = None
 
 
+class LeftOut(Lenient):
+    """A table, view or file of a source that cannot be read, and why, as the end of a sentence."""
+
+    name: str
+    reason: str
+
+
 class Schema(Lenient):
-    """What a source (or a target) looks like."""
+    """What a source (or a target) looks like, and what of it is left out."""
 
     name: str = "source"
     system: str | None = None
     tables: tuple[Table, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 # -- transforms: one class a kind, all parameters are data ---------------------------------------------------------------

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from api.answering import checked_answer, go_on
-from api.output import Output
+from api.output import Output, left_out_sentence
 from api.running import context_of, run, store_for
 from knowledge.errors import BadInput
 
@@ -27,10 +27,10 @@ def run_map(source: str, target: str | None, top: int, credentials: str | None, 
 
     async def work() -> int:
         schema = await read_source(source, credentials)
+        for each in schema.left_out:
+            output.say(left_out_sentence(each.name, each.reason))
         if not any(table.columns for table in schema.tables):
-            raise BadInput(
-                source, "shows no table with columns.", "Give a source that holds at least a header or a row."
-            )
+            raise BadInput(source, _why_nothing(schema), "Give a source that holds at least a header or a row.")
         async with store_for(output) as store:
             learned = await store.corrections.list(schema.system) if schema.system else []
         lines = suggest(schema, target=wanted, corrections=learned, top_k=top)
@@ -40,6 +40,12 @@ def run_map(source: str, target: str | None, top: int, credentials: str | None, 
         return 0
 
     return run(work)
+
+
+def _why_nothing(schema: Schema) -> str:
+    if len(schema.left_out) == 1:
+        return f"shows no table: {schema.left_out[0].reason}."
+    return "shows no table with columns."
 
 
 def _show(output: Output, schema: Schema, lines: list[ColumnMapping]) -> None:

@@ -13,7 +13,7 @@ from knowledge.errors import BadInput
 from knowledge.manifest import Operation, OperationSpec, StreamSpec
 from mappings.compiled import CompiledMapping
 from mappings.records import CanonicalRecord, JsonValue, RawRow
-from mappings.schema import Column, Schema, Table
+from mappings.schema import Column, LeftOut, Schema, Table
 from tools.adapters.base import Adapter, Connection, Cursor, Fields, Page, Validation
 from tools.adapters.narrowing import unasked_columns
 from tools.adapters.sql_queries import Source, change, insertion, matching, target
@@ -26,14 +26,17 @@ from tools.errors import (
     CredentialsRejected,
     Forbidden,
     PmsError,
+    UnexpectedAnswer,
     Unsupported,
     WriteRefused,
     WriteUnconfirmed,
     WrongDatabase,
 )
+from tools.protocols.relations import Relation
 from tools.protocols.sql import SqlConnector, Values
 from tools.protocols.sql_engine import json_scalar
-from tools.protocols.sql_reflection import Relation, declared_relations, readable_relations
+from tools.protocols.sql_errors import ReadFailed
+from tools.protocols.sql_reflection import FORBIDDEN, NO_COLUMNS, declared_relations, readable_relations
 from tools.protocols.sql_stamps import between_days
 
 ROWS = 1000  # of a slice where the manifest names no number
@@ -114,30 +117,40 @@ class SqlAdapter(Adapter):
     async def introspect(self, samples: int = 100) -> Schema:
         """The manifest's streams, or every table that the login may read, with keys, references, comments and samples.
 
-        A stream whose view is missing, or may not be read, is left out; a table without a key has no primary key column.
+        What is there and cannot be read is named in `left_out`; a table without a key has no primary key column.
         """
         self._require_login()
         self._relations = None
         relations = await self._known_relations()
         declared = self.connection.method.streams
         names = {name: spec.source for name, spec in declared.items()} or {label: label for label in relations}
-        tables = []
-        for name, label in names.items():
-            relation = relations.get(label)
-            if relation is None:
-                continue
-            if (table := await self._table(name, self._consented(name, relation), samples)) is not None:
-                tables.append(table)
-        return Schema(name=self.connection.address.database or self.where, tables=tuple(tables))
+        found: list[Table | LeftOut] = []
+        async with self._reader.held():
+            for name, label in names.items():
+                if (relation := relations.get(label)) is not None:
+                    found.append(await self._described(name, self._consented(name, relation), samples))
+        return Schema(
+            name=self.connection.address.database or self.where,
+            tables=tuple(each for each in found if isinstance(each, Table)),
+            left_out=tuple(each for each in found if isinstance(each, LeftOut)),
+        )
 
-    async def _table(self, name: str, relation: Relation, samples: int) -> Table | None:
+    async def _described(self, name: str, relation: Relation, samples: int) -> Table | LeftOut:
+        """The table, or why it is none that can be read; one broken view must not stop the rest."""
+        if relation.flaw or not relation.columns:
+            return LeftOut(name=name, reason=relation.flaw or NO_COLUMNS)
+        try:
+            return await self._table(name, relation, samples)
+        except Forbidden:
+            return LeftOut(name=name, reason=FORBIDDEN)
+        except (ReadFailed, ColumnMissing, UnexpectedAnswer) as error:
+            return LeftOut(name=name, reason=f"reading it fails ({error.detail})")
+
+    async def _table(self, name: str, relation: Relation, samples: int) -> Table:
         spec = self.connection.method.streams.get(name)
         key = spec.key if spec else relation.key
         source = Source(name, spec or StreamSpec(source=relation.label, entities=(), key=key), relation)
-        try:
-            rows = await self._samples(source, samples)
-        except Forbidden:
-            return None
+        rows = await self._samples(source, samples)
         columns = tuple(_column(source, each, rows) for each in relation.columns)
         return Table(name=name, description=relation.comment, columns=columns)
 
@@ -146,10 +159,9 @@ class SqlAdapter(Adapter):
             return []
         order = [each for each in source.key if each in source.relation.columns]
         usable = Source(source.name, source.spec.model_copy(update={"key": tuple(order)}), source.relation)
-        rows: list[Values] = []
-        for query in usable.ends(source.relation.columns, samples):
-            rows += await self._reader.fetch(query)
-        return rows
+        first, last = usable.ends(source.relation.columns, samples)
+        rows = await self._reader.fetch(first)
+        return rows if len(rows) < samples - samples // 2 else rows + await self._reader.fetch(last)
 
     async def sample_rows(self, stream: str) -> list[RawRow]:
         source = await self._source(stream)
@@ -164,21 +176,23 @@ class SqlAdapter(Adapter):
         columns = source.key if cursor.walk == "ids" else tuple(source.relation.columns)
         since = cursor.since if cursor.walk == "changes" else None
         most = self._rows_a_slice(source.spec)
-        found = await self._fetch(source.slice(columns, _after(cursor), since, most))
+        found = await self._fetch(source.slice(columns, _after(cursor), since, most), stream)
         after = json.dumps([found[-1][name] for name in source.key] if found else [])
         end = len(found) < most
         if end and cursor.walk != "ids":
-            found += await self._fetch(source.without_key(columns, since, most))
+            found += await self._fetch(source.without_key(columns, since, most), stream)
         rows = tuple(map(source.row, found))
         high = self._high(source, cursor, found)
         if not end:
             return Page(stream, rows, cursor.model_copy(update={"high": high, "state": {"after": after}}), end=False)
         return Page(stream, rows, _next_walk(source, cursor, high), end=True, complete=cursor.walk != "changes")
 
-    async def _fetch(self, query: Executable) -> list[Values]:
+    async def _fetch(self, query: Executable, stream: str) -> list[Values]:
         """What a query finds; a column that vanished meanwhile makes the next call look at the catalogue again."""
         try:
             return await self._reader.fetch(query)
+        except ReadFailed as error:
+            raise ReadFailed(f"{self.where} {stream}", error.detail) from error
         except ColumnMissing:
             self._relations = None
             raise
@@ -202,7 +216,7 @@ class SqlAdapter(Adapter):
         query = source.select(source.relation.columns)
         for name, value in filters.items():
             query = query.where(*self._conditions(operation, spec, source, name, value))
-        found = await self._fetch(query.order_by(*map(source.column, source.key)))
+        found = await self._fetch(query.order_by(*map(source.column, source.key)), source.name)
         rows = [source.row(values) for values in found]
         return self._of_phone(source, rows, filters["phone"]) if "phone" in filters else rows
 

@@ -29,9 +29,9 @@ from sqlalchemy.sql.selectable import TableClause
 from knowledge.manifest import StreamSpec
 from mappings.records import JsonValue, RawRow
 from mappings.transforms.values import text_of
+from tools.protocols.relations import Relation
 from tools.protocols.sql import Values
 from tools.protocols.sql_engine import bound
-from tools.protocols.sql_reflection import Relation
 from tools.protocols.sql_stamps import Stamp
 
 Statement = Select[*tuple[Any, ...]]

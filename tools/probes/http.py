@@ -99,7 +99,7 @@ class HttpProber:
             if answer.status in REDIRECTS and (target := self._same_origin(answer)) and self._budget.take():
                 requests, answer = 2, await self._send(target)
         except PmsError as error:
-            facts = {"error": error.code, "said": error.detail}
+            facts: dict[str, object] = {"error": error.code, "said": error.detail}
             return Finding(probe="http", subject=full, facts=facts, requests=requests)
         except TimeoutError:
             return Finding(probe="http", subject=full, facts={"error": "net.timeout"}, requests=requests)

@@ -7,7 +7,8 @@ import contextlib
 import json
 import sqlite3
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -50,6 +51,7 @@ class SqlConnector:
         self._read_only = read_only
         self._engine: AsyncEngine | None = None
         self._rejected: CredentialsRejected | None = None
+        self._held: AsyncConnection | None = None
 
     async def __aenter__(self) -> SqlConnector:
         return self
@@ -73,6 +75,20 @@ class SqlConnector:
 
         return await self._connected(run)
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Ask everything inside over one connection, one thing after the other: a catalogue is thousands of questions."""
+        async with AsyncExitStack() as stack:
+
+            async def keep(connection: AsyncConnection) -> None:
+                self._held = connection
+
+            await self._connected(keep, stack)
+            try:
+                yield
+            finally:
+                self._held = None
+
     async def change(self, statement: Executable) -> tuple[int, JsonValue]:
         """Run one writing statement: how many rows it changed, and the first column that it returned."""
 
@@ -91,7 +107,10 @@ class SqlConnector:
 
         return await self._connected(run)
 
-    async def _connected(self, run: Callable[[AsyncConnection], Awaitable[Found]]) -> Found:
+    async def _connected(
+        self, run: Callable[[AsyncConnection], Awaitable[Found]], stack: AsyncExitStack | None = None
+    ) -> Found:
+        """What `run` finds over the held connection, else over one of its own, which `stack` may keep open."""
         if self._rejected is not None:
             raise self._rejected
         if self._engine is None:
@@ -99,13 +118,15 @@ class SqlConnector:
                 self.address, self._credentials, timeout_seconds=self._timeout_seconds, read_only=self._read_only
             )
         try:
-            async with asyncio.timeout(self._timeout_seconds + GRACE_SECONDS), self._engine.connect() as connection:
-                return await run(connection)
+            async with asyncio.timeout(self._timeout_seconds + GRACE_SECONDS), AsyncExitStack() as own:
+                if self._held is not None:
+                    return await run(self._held)
+                return await run(await (stack or own).enter_async_context(self._engine.connect()))
         except (SQLAlchemyError, psycopg.Error, sqlite3.Error, OSError) as error:
             raise await self._explained(error) from error
 
     async def _explained(self, error: Exception) -> PmsError:
-        explained = await typed(error, self.address)
+        explained = await typed(error, self.address, reading=self._read_only)
         if isinstance(explained, CredentialsRejected):
             self._rejected = explained
         if isinstance(explained, WrongDatabase) and self.address.scheme != "sqlite":

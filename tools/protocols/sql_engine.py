@@ -94,7 +94,21 @@ def _sqlite_engine(address: Address, timeout_seconds: float) -> AsyncEngine:
     if not Path(address.path).is_file():
         raise WrongDatabase(address.where, "There is no such file.")
     connect = partial(aiosqlite.connect, f"file:{quote(address.path)}?mode=ro", uri=True, timeout=timeout_seconds)
-    return create_async_engine("sqlite+aiosqlite://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine("sqlite+aiosqlite://", async_creator=connect, poolclass=NullPool)
+    event.listen(engine.sync_engine, "connect", _read_any_text)
+    return engine
+
+
+def _read_any_text(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    connection.driver_connection.text_factory = sqlite_text  # type: ignore[attr-defined]
+
+
+def sqlite_text(data: bytes) -> str:
+    """A text as it was meant: SQLite checks no charset, and old Windows programs put in their own (CP1252)."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
 def bound(value: object) -> BindParameter[object]:

@@ -61,6 +61,22 @@ class DatabaseReadOnly(PmsError):
     mend: ClassVar[str] = "Writes wait until the practice's database takes them again."
 
 
+@dataclass(eq=False)
+class ReadFailed(PmsError):
+    """The database could not compute what we asked for: a view whose definition fails, a value that its type refuses."""
+
+    code: ClassVar[str] = "upstream.unexpected"
+    cause: ClassVar[str] = "{where} cannot be read: {detail}."
+    mend: ClassVar[str] = "Ask whoever runs the database to correct that view or table."
+
+
+@dataclass(eq=False)
+class DatabaseDamaged(PmsError):
+    code: ClassVar[str] = "db.damaged"
+    cause: ClassVar[str] = "The database file {where} is damaged ({detail})."
+    mend: ClassVar[str] = "Restore it from a backup."
+
+
 # SQLSTATE, or its class of two letters: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BY_STATE: dict[str, type[PmsError]] = {
     "08": ConnectionReset,
@@ -95,8 +111,11 @@ _BY_TEXT: tuple[tuple[str, type[PmsError]], ...] = (
 _SERVER_SPOKE = re.compile(r"(?:: |^)(\w+): {2}(.+)", re.MULTILINE)
 
 
-async def typed(error: Exception, address: Address) -> PmsError:
-    """The error of the world behind a driver's error; never holds a value that the server repeated."""
+async def typed(error: Exception, address: Address, *, reading: bool = False) -> PmsError:
+    """The error of the world behind a driver's error; never holds a value that the server repeated.
+
+    `reading` sessions cannot write, so what they are refused is never called a write.
+    """
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     where = address.where
     if isinstance(original, TimeoutError):
@@ -105,7 +124,7 @@ async def typed(error: Exception, address: Address) -> PmsError:
         return _of_sqlite(original, where)
     state = getattr(original, "sqlstate", None)
     if isinstance(original, psycopg.Error) and state:
-        return _of_state(original, state, where)
+        return _of_state(original, state, where, reading)
     if isinstance(original, psycopg.errors.ConnectionTimeout):
         return TimedOut(where, "No connection came about in time.")
     if isinstance(original, psycopg.Error | OSError):
@@ -113,8 +132,10 @@ async def typed(error: Exception, address: Address) -> PmsError:
     return UnexpectedAnswer(where, f"the driver failed with {type(original).__name__}")
 
 
-def _of_state(error: psycopg.Error, state: str, where: str) -> PmsError:
-    kind = _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or UnexpectedAnswer
+def _of_state(error: psycopg.Error, state: str, where: str, reading: bool) -> PmsError:
+    kind = _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or (ReadFailed if reading else UnexpectedAnswer)
+    if kind is WriteRefused and reading:
+        kind = ReadFailed
     said = error.diag
     if kind is ColumnMissing:
         # of all messages only these two are handed on: they repeat names of columns and views, never a value
@@ -179,6 +200,8 @@ def _of_sqlite(error: sqlite3.Error, where: str) -> PmsError:
         return WrongDatabase(where, "The file cannot be opened.")
     if "not a database" in text:
         return UnexpectedAnswer(where, "the file is no SQLite database")
+    if "malformed" in text:
+        return DatabaseDamaged(where, text)
     if "readonly" in text:
         return DatabaseReadOnly(where)
     return UnexpectedAnswer(where, f"SQLite says {getattr(error, 'sqlite_errorname', type(error).__name__)}")

@@ -2,77 +2,81 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Inspector, inspect, quoted_name, text
+from sqlalchemy import Connection, Inspector, inspect, text
 from sqlalchemy.engine.interfaces import ReflectedColumn as ReflectedColumnOfSqlalchemy
 from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint
 from sqlalchemy.engine.reflection import ObjectKind
-from sqlalchemy.exc import CompileError
+from sqlalchemy.exc import CompileError, SAWarning
 from sqlalchemy.types import NullType, TypeEngine
 
-# Every table or view outside the server's own schemas of which the login may read at least one column.
+from tools.protocols.relations import ReflectedColumn, Relation, unique_key
+from tools.protocols.sqlite_catalogue import sqlite_relations
+
+NO_COLUMNS = "it has no columns"
+FORBIDDEN = "this login may not read it"
+
+# Every table or view of schemas that the login may use, the server's own apart, with the columns that it may read.
 _READABLE = text(
     "SELECT n.nspname, c.relname, pg_table_is_visible(c.oid), "
     "ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
-    "ORDER BY a.attnum) FROM pg_class c "
+    "AND has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum), "
+    "EXISTS(SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) "
+    "FROM pg_class c "
     "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND NOT c.relispartition "
     "AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'USAGE') "
-    "AND has_any_column_privilege(c.oid, 'SELECT') ORDER BY 1, 2"
+    "ORDER BY 1, 2"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ReflectedColumn:
-    """A column as the catalogue tells it. `references` is (table as we name it, column)."""
-
-    name: str
-    type: str | None
-    nullable: bool | None = None
-    comment: str | None = None
-    references: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table or view. `key` is its primary key, else a unique index over columns that cannot be empty, else nothing."""
-
-    name: str
-    schema: str | None
-    columns: Mapping[str, ReflectedColumn] = field(default_factory=dict)
-    key: tuple[str, ...] = ()
-    comment: str | None = None
-
-    @property
-    def label(self) -> str:
-        """How we name it: with its schema where that is not the default one."""
-        return f"{self.schema}.{self.name}" if self.schema else self.name
-
-    @property
-    def quoted_schema(self) -> quoted_name | None:
-        return quoted_name(self.schema, True) if self.schema else None
 
 
 def readable_columns(connection: Connection) -> dict[str, tuple[str, ...]]:
     """The names of every table and view that the login may read, with their columns: one question to a PostgreSQL."""
     if connection.dialect.name != "postgresql":
-        return {label: tuple(each.columns) for label, each in readable_relations(connection).items()}
-    found = connection.execute(_READABLE)
-    return {name if plain else f"{schema}.{name}": tuple(columns) for schema, name, plain, columns in found}
+        found = sqlite_relations(connection)
+        return {label: tuple(each.columns) for label, each in found.items() if each.flaw is None}
+    return {each.label: each.columns for each in _visible(connection) if each.columns}
 
 
 def readable_relations(connection: Connection) -> dict[str, Relation]:
-    """Every table and view that the login may read, by label."""
+    """Every table and view that the login sees, by label; what it may not read has a flaw and no columns."""
     if connection.dialect.name != "postgresql":
-        return relations_named(connection, None, None)
-    readable: dict[str | None, list[str]] = {}
-    for schema, name, plain, _ in connection.execute(_READABLE):
-        readable.setdefault(None if plain else schema, []).append(name)
+        return sqlite_relations(connection)
+    visible = _visible(connection)
     found: dict[str, Relation] = {}
-    for schema, names in readable.items():
-        found |= relations_named(connection, schema, names)
-    return found
+    for schema in dict.fromkeys(each.schema for each in visible):
+        names = [each.name for each in visible if each.schema == schema and each.columns]
+        found |= relations_named(connection, schema, names) if names else {}
+    return {each.label: _as_visible(each, found.get(each.label)) for each in visible}
+
+
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    """A table or view in the catalogue; `columns` are those that the login may read, `empty` says that it has none."""
+
+    schema: str | None
+    name: str
+    columns: tuple[str, ...]
+    empty: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+def _visible(connection: Connection) -> list[_Visible]:
+    rows = connection.execute(_READABLE)
+    return [_Visible(None if plain else schema, name, tuple(may), not all_) for schema, name, plain, may, all_ in rows]
+
+
+def _as_visible(seen: _Visible, relation: Relation | None) -> Relation:
+    """The relation with the columns that may be read."""
+    if relation is None:
+        return Relation(seen.name, seen.schema, flaw=NO_COLUMNS if seen.empty else FORBIDDEN)
+    may = {name: column for name, column in relation.columns.items() if name in seen.columns}
+    return replace(relation, columns=may, key=relation.key if set(relation.key) <= set(may) else ())
 
 
 def declared_relations(connection: Connection, sources: Sequence[str]) -> dict[str, Relation]:
@@ -85,7 +89,7 @@ def declared_relations(connection: Connection, sources: Sequence[str]) -> dict[s
     if missing:
         elsewhere = readable_relations(connection)
         for source in missing:
-            same = [each for each in elsewhere.values() if source in (each.label, each.name)]
+            same = [each for each in elsewhere.values() if source in (each.label, each.name) and each.flaw is None]
             if len(same) == 1:
                 found[source] = same[0]
     return found
@@ -93,10 +97,14 @@ def declared_relations(connection: Connection, sources: Sequence[str]) -> dict[s
 
 def relations_named(connection: Connection, schema: str | None, names: Sequence[str] | None) -> dict[str, Relation]:
     """These tables and views of one schema (None: the default one), or all of it; what is not there is left out."""
+    if connection.dialect.name != "postgresql":
+        return sqlite_relations(connection, names)
     inspector, kind = inspect(connection), ObjectKind.ANY
-    columns = inspector.get_multi_columns(schema=schema, filter_names=names, kind=kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # "Did not recognize type": it is read as text
+        columns = inspector.get_multi_columns(schema=schema, filter_names=names, kind=kind)
     keys = inspector.get_multi_pk_constraint(schema=schema, filter_names=names, kind=kind)
-    uniques = _unique_columns(connection, inspector, schema, names)
+    uniques = _unique_columns(inspector, schema, names)
     foreign = inspector.get_multi_foreign_keys(schema=schema, filter_names=names, kind=kind)
     comments = _comments(inspector, schema, names)
     found: dict[str, Relation] = {}
@@ -104,7 +112,7 @@ def relations_named(connection: Connection, schema: str | None, names: Sequence[
         reflected = _columns(described, dict(_references(foreign.get(place) or [])))
         stated = keys.get(place)
         primary = tuple(stated["constrained_columns"]) if stated else ()
-        key = primary or _unique_key(uniques.get(place[1], []), reflected)
+        key = primary or unique_key(uniques.get(place[1], []), reflected)
         relation = Relation(place[1], schema, reflected, key, comments.get(place[1]))
         found[relation.label] = relation
     return found
@@ -134,35 +142,15 @@ def _references(constraints: Iterable[ReflectedForeignKeyConstraint]) -> Iterato
             yield each["constrained_columns"][0], (table, each["referred_columns"][0])
 
 
-# SQLAlchemy reads SQLite's unique constraints out of the statement's text and misses those behind a type like VARCHAR(20).
-_SQLITE_UNIQUE = text(
-    """SELECT t.name, i.name, i.seqno, l.name FROM sqlite_master t, pragma_index_list(t.name) l, pragma_index_info(l.name) i
-    WHERE t.type = 'table' AND l."unique" AND l.origin = 'u' ORDER BY t.name, l.name, i.seqno"""
-)
-
-
 def _unique_columns(
-    connection: Connection, inspector: Inspector, schema: str | None, names: Sequence[str] | None
+    inspector: Inspector, schema: str | None, names: Sequence[str] | None
 ) -> dict[str, list[tuple[str, ...]]]:
     """Table to the column sets of its unique constraints; constraints, since an index may be partial."""
     found: dict[str, list[tuple[str, ...]]] = {}
-    if connection.dialect.name == "sqlite":
-        sets: dict[tuple[str, str], tuple[str, ...]] = {}
-        for table, name, _, index in connection.execute(_SQLITE_UNIQUE):
-            sets[table, index] = (*sets.get((table, index), ()), name)
-        for (table, _), members in sets.items():
-            found.setdefault(table, []).append(members)
-        return found
     constraints = inspector.get_multi_unique_constraints(schema=schema, filter_names=names, kind=ObjectKind.ANY)
     for place, stated in constraints.items():
         found[place[1]] = [tuple(str(name) for name in each["column_names"]) for each in stated]
     return found
-
-
-def _unique_key(unique: Iterable[tuple[str, ...]], columns: Mapping[str, ReflectedColumn]) -> tuple[str, ...]:
-    """The shortest set of columns that is unique and never empty."""
-    usable = [names for names in unique if all(name in columns and columns[name].nullable is False for name in names)]
-    return min(usable, key=len, default=())
 
 
 def _comments(inspector: Inspector, schema: str | None, names: Sequence[str] | None) -> dict[str, str]:

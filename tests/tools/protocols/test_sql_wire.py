@@ -26,7 +26,7 @@ from tools.errors import (
     WrongDatabase,
 )
 from tools.protocols.sql import SqlConnector, banner, visible_catalogue, visible_databases
-from tools.protocols.sql_errors import ConnectionsExhausted, DatabaseLocked, DatabaseReadOnly, named_in
+from tools.protocols.sql_errors import ConnectionsExhausted, DatabaseLocked, DatabaseReadOnly, ReadFailed, named_in
 
 needs_postgres = pytest.mark.skipif(why_unavailable() is not None, reason=why_unavailable() or "")
 PASSWORD = "geheim-7"
@@ -124,7 +124,7 @@ async def test_refusals_are_told_apart_by_sqlstate_and_repeat_no_value(address: 
     assert gone.detail == "v_patient"
     assert isinstance(await reason(address, "SELECT * FROM verborgen"), Forbidden)
     wrong_value = await reason(address, """SELECT * FROM "Kunde" WHERE "Nr" = 'Müller'""")
-    assert isinstance(wrong_value, WriteRefused)
+    assert isinstance(wrong_value, ReadFailed)
     assert "Müller" not in str(wrong_value)
     assert isinstance(await reason(address, "SELECT pg_sleep(9)", timeout_seconds=0.2), TimedOut)
 
