@@ -100,7 +100,7 @@ def _sqlite_engine(address: Address, timeout_seconds: float) -> AsyncEngine:
 
 
 def _read_any_text(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    connection.driver_connection.text_factory = sqlite_text  # type: ignore[attr-defined]
+    connection.driver_connection.text_factory = sqlite_text
 
 
 def sqlite_text(data: bytes) -> str:
