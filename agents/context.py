@@ -12,6 +12,7 @@ from tools.address import Address
 from tools.clock import Clock, utc_now
 from tools.detection import Detection, detect
 from tools.store.open import Store
+from tools.sync.turn import HEALING, Turn
 
 Detect = Callable[[Address, Mapping[str, str] | None], Awaitable[Detection]]
 
@@ -26,3 +27,9 @@ class AgentContext:
     open_adapter: Callable[[Connection], Adapter] = open_adapter
     advisor: Advisor | None = None
     clock: Clock = utc_now
+    patience_seconds: float = 0.0  # how long a healing waits for a running sync to make way
+
+    @property
+    def healing_turn(self) -> Turn:
+        """How a healing comes to its turn at an integration: a running sync makes way for it."""
+        return Turn(HEALING, self.patience_seconds)

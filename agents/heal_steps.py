@@ -32,7 +32,9 @@ async def examine(context: AgentContext, integration: Integration, about: str | 
 
     Raises `IntegrationBusy`.
     """
-    evidence = await gather_evidence(context.store, integration, context.holder, context.clock, about=about)
+    evidence = await gather_evidence(
+        context.store, integration, context.holder, context.clock, about=about, turn=context.healing_turn
+    )
     return diagnosed(evidence, runbooks(), context.clock().isoformat())
 
 
@@ -172,7 +174,12 @@ async def verify_remedy(state: HealState, runtime: Runtime[AgentContext]) -> Hea
     streams = [name for name in plan.streams if name in mapped]
     try:
         runs = await sync_integration(
-            context.store, integration.id, context.holder, streams=streams or None, clock=context.clock
+            context.store,
+            integration.id,
+            context.holder,
+            streams=streams or None,
+            clock=context.clock,
+            turn=context.healing_turn,
         )
     except IntegrationBusy as busy:
         return {"outcome": Healed(status="waiting", sentence=busy.sentence, made_version=version)}

@@ -7,10 +7,12 @@ or that waits for a yes, goes on where it stopped.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
@@ -37,7 +39,7 @@ from agents.heal_steps import (
     undo_remedy,
     verify_remedy,
 )
-from agents.leasing import holding
+from agents.leasing import Hold, holding
 from agents.states import Value
 from knowledge.errors import PatchbayError
 from knowledge.phrases import phrase
@@ -117,7 +119,7 @@ async def heal_integration(context: AgentContext, integration_id: str) -> HealRe
     each is looked into, so that one that waits for a person hides none that can be healed.
     """
     integration = await integration_of(context, Case(incident_id="", integration_id=integration_id))
-    async with holding(context, _lease_of(integration_id)) as ours, context.store.checkpointer() as saver:
+    async with holding(context, _lease_of(integration_id)) as ours, _saver(context, ours) as saver:
         if not ours:
             raise HealingBusy(integration_id)
         graph = healing_graph().compile(checkpointer=saver)
@@ -249,7 +251,7 @@ async def drive_incident(context: AgentContext, incident_id: str) -> AsyncIterat
     if incident.integration_id is None:
         yield await _drive_assignment(context, incident)
         return
-    async with holding(context, _lease_of(incident.integration_id)) as ours, context.store.checkpointer() as saver:
+    async with holding(context, _lease_of(incident.integration_id)) as ours, _saver(context, ours) as saver:
         if not ours:
             yield {"event": "busy", "thread": incident_id}
             return
@@ -341,6 +343,11 @@ async def _unlooked(context: AgentContext, incident_id: str) -> HealReport:
 
 def _config(incident_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": incident_id}, "recursion_limit": 50}
+
+
+def _saver(context: AgentContext, hold: Hold | None) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
+    """A saver that writes only while the healing is ours."""
+    return context.store.checkpointer(hold.check) if hold else context.store.checkpointer()
 
 
 def _lease_of(integration_id: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.store.ids import new_id
 
 
 class Value(BaseModel):
@@ -25,6 +27,7 @@ class Request(Value):
     entities: tuple[str, ...] = ()
     accept_only: bool = False
     plan_only: bool = False
+    wish: str = Field(default_factory=lambda: new_id("wish"))  # which of several requests of a thread this is
     described_by: bool = False  # a description by --docs lies in the artifact `docs`
 
 

@@ -16,6 +16,7 @@ from tools.store.models import DeadLetter, Integration, Run
 from tools.store.open import Store
 from tools.sync.incidents import active_incidents, entries
 from tools.sync.session import IntegrationBusy, SyncSession, open_session
+from tools.sync.turn import HEALING, MadeWay, Turn
 
 SCHEMA_CODE = ColumnMissing.code
 REFUSAL_HOLDS = timedelta(seconds=60)  # after a refused call, where the run no longer knows how long was asked for
@@ -49,7 +50,13 @@ class Evidence:
 
 
 async def gather_evidence(
-    store: Store, integration: Integration, holder: str, clock: Clock = utc_now, *, about: str | None = None
+    store: Store,
+    integration: Integration,
+    holder: str,
+    clock: Clock = utc_now,
+    *,
+    about: str | None = None,
+    turn: Turn = Turn(HEALING),
 ) -> Evidence:
     """The last runs, a fresh connection, the schema as it is now, what waits and what was set aside.
 
@@ -63,7 +70,7 @@ async def gather_evidence(
         evidence.facts["probe.skipped"] = RateLimited.code  # whoever was just told to wait does not ask how things are
         return evidence
     try:
-        async with open_session(store, integration.id, holder, clock) as session:
+        async with open_session(store, integration.id, holder, clock, turn) as session:
             await _look(session, evidence)
     except IntegrationBusy:
         raise
@@ -95,8 +102,8 @@ async def _last_runs(store: Store, integration: Integration, evidence: Evidence,
     failing: dict[str, list[Run]] = {}
     for state in await store.streams.list(integration.id):
         run = await store.runs.latest(integration.id, state.stream) if state.enabled else None
-        if run is not None and run.status not in {"ok", "running"} and run.code:
-            failing.setdefault(run.code, []).append(run)
+        if run is not None and run.status not in {"ok", "running"} and run.code not in {None, MadeWay.code}:
+            failing.setdefault(run.code or "", []).append(run)
     evidence.codes = tuple(sorted(failing, key=lambda code: -len(failing[code])))
     if not failing:
         return

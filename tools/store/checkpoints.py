@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,18 @@ _POSTGRESQL_TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 
 
 @asynccontextmanager
-async def open_checkpointer(database: Database, vault: Vault) -> AsyncIterator[BaseCheckpointSaver[str]]:
-    """A saver for graphs: everything a state holds is sealed, thread ids and run metadata are not."""
+async def open_checkpointer(
+    database: Database, vault: Vault, guard: Callable[[], None] = lambda: None
+) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    """A saver for graphs: everything a state holds is sealed, thread ids and run metadata are not.
+
+    `guard` is asked before anything is written, and raises where nothing may be.
+    """
     # types named in a graph's annotations come back as themselves, anything else as plain data
     os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
     from tools.store.sealed_checkpoints import SealedSerializer, postgresql_saver, sqlite_saver
 
-    serializer = SealedSerializer(vault, _PLACE)
+    serializer = SealedSerializer(vault, _PLACE, guard)
     opened = sqlite_saver(database, serializer) if database.sqlite else postgresql_saver(database, serializer)
     async with opened as saver:
         yield saver

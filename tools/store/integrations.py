@@ -36,6 +36,7 @@ from tools.store.tables import (
     RUNS,
     SEEN_TOKENS,
     STREAMS,
+    THREAD_EVENTS,
     THREADS,
     WRITES,
 )
@@ -119,6 +120,7 @@ class IntegrationRepository(Repository):
                 (QUESTIONS, QUESTIONS.c.thread_id.in_(threads)),
                 (MESSAGES, MESSAGES.c.thread_id.in_(threads)),
                 (THREADS, THREADS.c.id.in_(threads)),
+                (THREAD_EVENTS, THREAD_EVENTS.c.thread_id.in_(threads)),
                 (CREDENTIALS, CREDENTIALS.c.ref == (integration.credentials_ref or "")),
                 (INTEGRATIONS, INTEGRATIONS.c.id == id_),
             ):

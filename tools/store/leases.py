@@ -51,6 +51,27 @@ class LeaseRepository(Repository):
         """Give it back. The row stays, so that the fencing number goes on rising."""
         await self._change(LEASES, self._this(lease), {"expires_at": self._clock()})
 
+    async def want(self, resource: str, precedence: int, seconds: float = 15) -> None:
+        """Ask whoever holds it for work of less precedence to make way; asked again before `seconds` are over."""
+        until = self._clock() + timedelta(seconds=seconds)
+        free = (
+            (LEASES.c.wanted <= precedence) | LEASES.c.wanted_until.is_(None) | (LEASES.c.wanted_until <= self._clock())
+        )
+        here = (LEASES.c.resource == resource) & free
+        await self._change(LEASES, here, {"wanted": precedence, "wanted_until": until})
+
+    async def wanted(self, resource: str) -> int:
+        """With which precedence somebody waits for it now, 0 where nobody does."""
+        row = await self._one(select(LEASES).where(self.mine(LEASES), LEASES.c.resource == resource))
+        if row is None or row["wanted_until"] is None or row["wanted_until"] <= self._clock():
+            return 0
+        return int(row["wanted"])
+
+    async def unwant(self, resource: str, precedence: int) -> None:
+        """Take the wish back, once it came true or was given up."""
+        mine = (LEASES.c.resource == resource) & (LEASES.c.wanted == precedence)
+        await self._change(LEASES, mine, {"wanted": 0, "wanted_until": None})
+
     async def _from_the_dead(self, resource: str, holder: str, seconds: float) -> Lease | None:
         row = await self._one(select(LEASES).where(self.mine(LEASES), LEASES.c.resource == resource))
         if row is None or not is_dead(row["holder"]):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from tools.clock import Clock, utc_now
+from tools.store.across import Owned, due_integrations, tenants_with_events, threads_to_go_on
 from tools.store.alerts import AlertRepository
 from tools.store.api_keys import ApiKeyRepository, find_api_key
 from tools.store.artifacts import ArtifactRepository
@@ -41,8 +42,10 @@ from tools.store.scope import Scope
 from tools.store.settings import Settings
 from tools.store.streams import StreamRepository
 from tools.store.tables import TENANT_KEYS
+from tools.store.thread_events import ThreadEventRepository
 from tools.store.threads import ThreadRepository
 from tools.store.webhooks import WebhookRepository
+from tools.store.workers import WorkerRegistry
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -77,6 +80,8 @@ class Store:
         self.api_keys = ApiKeyRepository(scope)
         self.idempotency = IdempotencyRepository(scope)
         self.webhooks = WebhookRepository(scope)
+        self.thread_events = ThreadEventRepository(scope)
+        self.workers = WorkerRegistry(scope.database, scope.clock)
 
     @property
     def where(self) -> str:
@@ -91,9 +96,11 @@ class Store:
         """The ledger of an integration's adapter."""
         return StoredLedger(self._scope, integration_id)
 
-    def checkpointer(self) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
-        """LangGraph's saver on this database, for the length of a `with`."""
-        return open_checkpointer(self._scope.database, self._scope.vault)
+    def checkpointer(
+        self, guard: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[BaseCheckpointSaver[str]]:
+        """LangGraph's saver on this database, for the length of a `with`; `guard` raises where it may not write."""
+        return open_checkpointer(self._scope.database, self._scope.vault, guard)
 
 
 class Stores:
@@ -101,6 +108,7 @@ class Stores:
 
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
         self.settings, self._database, self._clock = settings, database, clock
+        self.workers = WorkerRegistry(database, clock)
         self._opened: dict[str, Store] = {}
 
     async def of(self, tenant: str) -> Store:
@@ -121,6 +129,18 @@ class Stores:
         async with self._database.reading() as connection:
             query = select(TENANT_KEYS.c.tenant).distinct().order_by(TENANT_KEYS.c.tenant)
             return list(await connection.scalars(query))
+
+    async def due_integrations(self) -> list[Owned]:
+        """Tenant and id of every live integration with a stream whose time has come."""
+        return await due_integrations(self._database, self._clock())
+
+    async def threads_to_go_on(self) -> list[Owned]:
+        """Tenant and id of every onboarding that could go on and that nobody drives."""
+        return await threads_to_go_on(self._database, self._clock())
+
+    async def tenants_with_events(self) -> list[str]:
+        """Whose outbox holds what was not delivered."""
+        return await tenants_with_events(self._database)
 
     async def check(self) -> None:
         """Raises what keeps the database from being used now: `StoreUnreachable`, `SchemaBehind`, `SchemaAhead`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,11 +35,12 @@ class SealedSerializer(JsonPlusSerializer):
     It is one, rather than holding one, because LangGraph tells only its own kind which types a graph's state may hold.
     """
 
-    def __init__(self, vault: Vault, place: str) -> None:
+    def __init__(self, vault: Vault, place: str, guard: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self._vault, self._place = vault, place
+        self._vault, self._place, self._guard = vault, place, guard
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        self._guard()
         kind, data = (_TEXT, obj.value.encode()) if isinstance(obj, _Text) else super().dumps_typed(obj)
         return kind + _SEALED, self._vault.seal(data, self._place)
 

@@ -431,6 +431,30 @@ class LeaseRow(StoreTable, table=True):
     holder: str = Field(sa_type=Text)
     fencing: int = 1
     expires_at: datetime = Field(sa_type=UtcTime)
+    wanted: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    wanted_until: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class WorkerRow(StoreTable, table=True):
+    """A process that runs jobs of every tenant; it says again and again that it lives."""
+
+    __tablename__ = "workers"
+    executor: str = Field(primary_key=True, sa_type=Ident)
+    holder: str = Field(sa_type=Text)
+    started_at: datetime = Field(sa_type=UtcTime)
+    seen_at: datetime = Field(sa_type=UtcTime)
+
+
+class ThreadEventRow(StoreTable, table=True):
+    """What happened in a thread, in order, for whoever watches from another process or comes back later."""
+
+    __tablename__ = "thread_events"
+    __table_args__ = (Index("ix_thread_events_thread", "thread_id", "id"), {"sqlite_autoincrement": True})
+    id: int | None = Field(default=None, sa_column=_number())
+    tenant: str = Field(sa_type=Ident)
+    thread_id: str = Field(sa_type=Ident)
+    at: datetime = Field(sa_type=UtcTime)
+    body: bytes = Field(sa_type=Sealed)
 
 
 METADATA = StoreTable.metadata
@@ -449,3 +473,4 @@ RUNS, OBSERVATIONS, SEEN_TOKENS, WRITES = core(RunRow), core(ObservationRow), co
 QUESTIONS, THREADS, ARTIFACTS, INCIDENTS = core(QuestionRow), core(ThreadRow), core(ArtifactRow), core(IncidentRow)
 CORRECTIONS, AUDIT, LEASES, ALERTS = core(CorrectionRow), core(AuditRow), core(LeaseRow), core(AlertRow)
 MESSAGES = core(MessageRow)
+WORKERS, THREAD_EVENTS = core(WorkerRow), core(ThreadEventRow)

@@ -14,6 +14,7 @@ from tools.store.open import Store
 from tools.sync.incidents import note_run
 from tools.sync.session import IntegrationBusy, SyncSession, open_session
 from tools.sync.stream import Progress, no_progress, sync_stream
+from tools.sync.turn import BY_THE_CLOCK, MadeWay, Turn
 
 SWEEP_EVERY = timedelta(hours=24)
 
@@ -27,9 +28,10 @@ async def sync_integration(
     sweep: bool = True,
     progress: Progress = no_progress,
     clock: Clock = utc_now,
+    turn: Turn = Turn(),
 ) -> list[Run]:
     """Bring an integration's streams up to date, in order. Raises `IntegrationBusy` or why it cannot even be opened."""  # fmt: skip
-    async with open_session(store, integration_id, holder, clock) as session:
+    async with open_session(store, integration_id, holder, clock, turn) as session:
         return await sync_streams(session, streams or session.streams, sweep=sweep, progress=progress)
 
 
@@ -45,6 +47,8 @@ async def sync_streams(
     for stream in streams:
         run = await sync_stream(session, stream, sweep=sweep, progress=progress)
         runs.append(run)
+        if run.code == MadeWay.code:
+            return runs
         if run.code == "auth.credentials_rejected":
             break
     with suppress(FencedOut):  # another process has the integration now, and will do the same
@@ -67,13 +71,23 @@ async def sync_due(store: Store, holder: str, *, limit: int = 1000, clock: Clock
     return runs
 
 
+async def sync_what_is_due(store: Store, integration_id: str, holder: str, *, clock: Clock = utc_now) -> list[Run]:
+    """Run what is due of one integration now; nothing where it is busy or at rest."""
+    integration = await store.integrations.get(integration_id)
+    if integration is None or integration.state != "live":
+        return []
+    now = clock()
+    due = [each for each in await store.streams.list(integration_id) if each.enabled and each.due_at <= now]
+    return await _run_due(store, integration_id, due, holder, clock) if due else []
+
+
 async def _run_due(
     store: Store, integration_id: str, states: list[StreamState], holder: str, clock: Clock
 ) -> list[Run]:
     now = clock()
     swept = [state for state in states if state.last_sweep_at is None or now - state.last_sweep_at >= SWEEP_EVERY]
     try:
-        async with open_session(store, integration_id, holder, clock) as session:
+        async with open_session(store, integration_id, holder, clock, Turn(BY_THE_CLOCK)) as session:
             names = [state.stream for state in sorted(states, key=lambda state: state.position)]
             return await sync_streams(session, names, sweep=bool(swept))
     except IntegrationBusy:

@@ -22,17 +22,12 @@ from tools.errors import CredentialsRejected
 from tools.store.errors import FencedOut
 from tools.store.models import Integration, Lease
 from tools.store.open import Store
+from tools.sync.turn import LEASE_SECONDS, IntegrationBusy, Turn, make_way, take_turn
 
-LEASE_SECONDS = 60
-
-
-@dataclass(eq=False)
-class IntegrationBusy(PatchbayError):
-    code: ClassVar[str] = "sync.busy"
-    cause: ClassVar[str] = "Another process is syncing {integration} right now."
-    mend: ClassVar[str] = "Wait for it; `patchbay integrations` shows when it is done."
-    transient: ClassVar[bool] = True
-    integration: str
+__all__ = [
+    "LEASE_SECONDS", "IntegrationBusy", "IntegrationUnknown", "SyncSession", "connection_of", "open_session",
+    "remember_rejection",
+]  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -54,6 +49,7 @@ class SyncSession:
     codec: CompiledMapping = field(repr=False)
     lease: Lease
     clock: Clock = utc_now
+    turn: Turn = field(default_factory=Turn)
 
     @property
     def method(self) -> Method:
@@ -65,6 +61,10 @@ class SyncSession:
         if not await leases.renew(lease, LEASE_SECONDS):
             now = await leases.holder(lease.resource)  # nobody: it was given back already
             raise FencedOut(lease.resource, lease.fencing, now.fencing if now else lease.fencing + 1)
+
+    async def make_way(self) -> None:
+        """Between two pages. Raises `MadeWay` where more urgent work on this integration waits."""
+        await make_way(self.store, self.integration.id, self.turn)
 
     @property
     def streams(self) -> list[str]:
@@ -95,21 +95,19 @@ async def connection_of(store: Store, integration: Integration) -> Connection:
 
 @asynccontextmanager
 async def open_session(
-    store: Store, integration_id: str, holder: str, clock: Clock = utc_now
+    store: Store, integration_id: str, holder: str, clock: Clock = utc_now, turn: Turn = Turn()
 ) -> AsyncIterator[SyncSession]:
-    """Open an integration under its lease. Raises `IntegrationBusy` while another process holds it."""
+    """Open an integration under its lease. Raises `IntegrationBusy` while another process holds it and patience ends."""
     integration = await store.integrations.get(integration_id)
     if integration is None:
         raise IntegrationUnknown(integration_id)
-    lease = await store.leases.acquire(f"sync:{integration_id}", holder, LEASE_SECONDS)
-    if lease is None:
-        raise IntegrationBusy(integration_id)
+    lease = await take_turn(store, integration_id, holder, turn)
     try:
         mapping = await store.mappings.latest(integration_id) or Mapping()
         connection = await connection_of(store, integration)
         async with open_adapter(connection, mapping) as adapter:
             codec = compile_mapping(mapping, connection.practice)
-            yield SyncSession(store, integration, adapter, mapping, codec, lease, clock)
+            yield SyncSession(store, integration, adapter, mapping, codec, lease, clock, turn)
     except CredentialsRejected:
         await remember_rejection(store, integration)
         raise

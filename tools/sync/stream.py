@@ -19,6 +19,7 @@ from tools.sync.incidents import note_run
 from tools.sync.page import PageOutcome, sync_page
 from tools.sync.session import SyncSession, remember_rejection
 from tools.sync.sweep import settle_fates, sweep_ids
+from tools.sync.turn import MadeWay
 
 Status = Literal["ok", "partial", "degraded", "failed"]
 Progress = Callable[[str, int], None]
@@ -78,6 +79,8 @@ async def sync_stream(session: SyncSession, stream: str, *, sweep: bool, progres
         walked = await _walk(session, state, cursor, run.id, tally, progress)
         status, code, sentence = await _verdict(session, run, walked, tally, sweep, cursor)
         sentence = sentence or tally.said_of_values()
+    except MadeWay as error:
+        return await _pause(session, run, tally, error)
     except (FencedOut, StaleCursor) as error:
         return await _stand_aside(session, run, tally, error)
     except PatchbayError as error:
@@ -117,6 +120,7 @@ async def _walk(
             complete = outcome.page.complete and not outcome.page.capped
             return Walked(complete, walk_id, outcome.page.cursor.walk == "changes")
         cursor = outcome.page.cursor
+        await session.make_way()
 
 
 async def _restart(session: SyncSession, stream: str, cursor: Cursor | None) -> Cursor | None:
@@ -188,6 +192,13 @@ def _after_absence(tally: Tally, deleted: int, held: int, awaited: int) -> tuple
             f"{awaited} rows are gone at the source for the first time; the next look for deletions decides.",
         )
     return "ok", None, None
+
+
+async def _pause(session: SyncSession, run: Run, tally: Tally, error: MadeWay) -> Run:
+    """The stream is as due as it was, and goes on at the cursor of its last page."""
+    return await session.store.runs.finish(
+        run.id, status="partial", code=error.code, sentence=error.sentence, read=tally.read, pages=tally.pages
+    )  # fmt: skip
 
 
 async def _stand_aside(session: SyncSession, run: Run, tally: Tally, error: PatchbayError) -> Run:

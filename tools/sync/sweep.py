@@ -58,6 +58,8 @@ async def sweep_ids(session: SyncSession, stream: str, run_id: str) -> Swept:
         unknown += await session.store.pages.mark_seen(session.integration.id, stream, walk_id, keys)
         seen += len(keys)
         cursor = None if page.end or page.capped else page.cursor
+        if cursor is not None:
+            await session.make_way()
         if page.capped:
             return Swept(seen, 0, 0, 0, 0, unknown, page.capped)
     told = await settle_fates(session, stream, walk_id, run_id)

@@ -1,0 +1,63 @@
+"""What waits to be done, among all tenants: ids only, for the process that enqueues it. Everything else stands on one tenant."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select
+
+from tools.store.database import Database
+from tools.store.tables import EVENTS, INTEGRATIONS, LEASES, QUESTIONS, STREAMS, THREADS
+
+Owned = tuple[str, str]  # tenant, id
+QUIET = timedelta(seconds=15)  # a thread that somebody began this moment is likely about to be enqueued by him
+
+
+async def due_integrations(database: Database, now: datetime, limit: int = 1000) -> list[Owned]:
+    """Live integrations with a stream whose time has come, most overdue first."""
+    query = (
+        select(STREAMS.c.tenant, STREAMS.c.integration_id)
+        .join(INTEGRATIONS, INTEGRATIONS.c.id == STREAMS.c.integration_id)
+        .where(
+            STREAMS.c.tenant == INTEGRATIONS.c.tenant, INTEGRATIONS.c.state == "live", STREAMS.c.enabled,
+            STREAMS.c.due_at <= now,
+        )
+        .group_by(STREAMS.c.tenant, STREAMS.c.integration_id)
+        .order_by(func.min(STREAMS.c.due_at))
+        .limit(limit)
+    )  # fmt: skip
+    return await _owned(database, query)
+
+
+async def threads_to_go_on(database: Database, now: datetime, limit: int = 1000) -> list[Owned]:
+    """Onboardings that nobody drives though they could go on: cut off, or with all their questions answered."""
+    asks = exists().where(QUESTIONS.c.thread_id == THREADS.c.id, QUESTIONS.c.status == "open")
+    stopped = (THREADS.c.status == "open") | and_(THREADS.c.status == "waiting", ~asks)
+    query = (
+        select(THREADS.c.tenant, THREADS.c.id)
+        .where(stopped, THREADS.c.updated_at < now - QUIET, ~_driven(now))
+        .order_by(THREADS.c.updated_at)
+        .limit(limit)
+    )
+    return await _owned(database, query)
+
+
+def _driven(now: datetime) -> ColumnElement[bool]:
+    """Somebody holds the thread's lease."""
+    lease = literal("thread:") + THREADS.c.id
+    return exists().where(
+        LEASES.c.tenant == THREADS.c.tenant, LEASES.c.resource == lease, LEASES.c.expires_at > now
+    )  # fmt: skip
+
+
+async def tenants_with_events(database: Database) -> list[str]:
+    """Tenants whose outbox holds what was not delivered."""
+    query = select(EVENTS.c.tenant).where(EVENTS.c.delivered_at.is_(None)).distinct()
+    async with database.reading() as connection:
+        return [tenant for (tenant,) in await connection.execute(query)]
+
+
+async def _owned(database: Database, query: Select[Any]) -> list[Owned]:
+    async with database.reading() as connection:
+        return [(str(row[0]), str(row[1])) for row in await connection.execute(query)]
