@@ -242,6 +242,26 @@ def heal(integration: Integration, json: Json = False) -> None:
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    json: Json = False,
+) -> None:
+    """The API and a worker in one process; while it runs, other commands leave the work to it."""
+    from api.commands.serve import run_serve
+
+    _end(run_serve(host, port, as_json=json))
+
+
+@app.command()
+def worker(json: Json = False) -> None:
+    """One more process that runs jobs, on PostgreSQL."""
+    from api.commands.worker import run_worker
+
+    _end(run_worker(as_json=json))
+
+
+@app.command()
 def migrate(json: Json = False) -> None:
     """Bring the database's tables up to date."""
     from api.commands.store import run_migrate

@@ -11,9 +11,11 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from knowledge.errors import PatchbayError
+from tools.clock import utc_now
 from tools.store.ids import new_id
 from tools.store.job_tables import job_engine, job_url, migrate_jobs, quiet
 from tools.store.settings import Settings
@@ -26,6 +28,10 @@ APPLICATION = "patchbay"
 SYNC, DUE, DRIVE, HEAL = "patchbay.sync", "patchbay.due", "patchbay.drive", "patchbay.heal"
 DETECT, DELIVER = "patchbay.detect", "patchbay.deliver"
 QUEUES = {SYNC: "sync", DUE: "sync", DRIVE: "drive", HEAL: "heal", DETECT: "detect", DELIVER: "deliver"}
+
+TICK, PURGE = "patchbay.tick", "patchbay.purge"  # recurring, never enqueued by hand
+KEEP_ENDED, KEEP_RECURRING = timedelta(days=7), timedelta(minutes=10)
+_AT_ONCE = 500
 
 ASKED_FOR, BY_THE_CLOCK = 1, 10  # priorities: what somebody waits for goes before what is merely due
 
@@ -120,6 +126,16 @@ class Jobs:
         if not found:
             raise JobUnknown(job_id)
         return _status(found[0])
+
+    async def purge(self, now: datetime | None = None) -> None:
+        """Forget what ended long ago, and the recurring ones soon after. Their keys are free again then."""
+        now = now or utc_now()
+        for names, kept in ((sorted(QUEUES), KEEP_ENDED), ([TICK, PURGE], KEEP_RECURRING)):
+            before = (now - kept).isoformat()
+            while ended := await self._client.list_workflows_async(
+                name=names, completed_before=before, limit=_AT_ONCE, load_input=False, load_output=False
+            ):
+                await self._client.delete_workflows_async([each.workflow_id for each in ended])
 
     async def _enqueue(
         self, kind: str, partition: str, priority: int, arguments: tuple[object, ...], *, key: str | None = None,

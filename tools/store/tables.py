@@ -450,7 +450,7 @@ class ThreadEventRow(StoreTable, table=True):
 
     __tablename__ = "thread_events"
     __table_args__ = (Index("ix_thread_events_thread", "thread_id", "id"), {"sqlite_autoincrement": True})
-    id: int | None = Field(default=None, sa_column=_number())
+    id: int | None = Field(default=None, sa_column=rising_number())
     tenant: str = Field(sa_type=Ident)
     thread_id: str = Field(sa_type=Ident)
     at: datetime = Field(sa_type=UtcTime)
