@@ -60,11 +60,11 @@ async def usable_answer(store: Store, question: Question, value: str) -> str:
 
 async def go_on(view: OnboardingView, thread: str) -> int:
     """Drive a thread whose questions may all be answered now. 0 while others are still open: the answer was taken."""
-    from agents.driver import drive
+    from api.watching import drive_or_watch
 
     waiting = False
     try:
-        async for event in drive(view.context, thread):
+        async for event in drive_or_watch(view.context, thread):
             waiting = waiting or event["event"] in {"waiting", "busy"}
             view.show(event)
     except PatchbayError as error:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from time import monotonic
 from zoneinfo import available_timezones
 
-from agents.driver import drive, start_thread, thread_state
+from agents.driver import start_thread, thread_state
 from agents.states import Request
 from api import person
 from api.onboarding_view import OnboardingView
 from api.output import Output
 from api.running import context_of, run, store_for
+from api.watching import drive_or_watch
 from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput, PatchbayError
 from tools.address import parse_address, require_local
@@ -217,7 +218,7 @@ async def _drive(view: OnboardingView, thread_id: str, request: Request | None, 
     asks = not wish.options.accept_only and not view.output.as_json and person.is_present()
     try:
         while True:
-            async for event in drive(view.context, thread_id, request):
+            async for event in drive_or_watch(view.context, thread_id, request):
                 view.show(event)
             questions = await store.questions.open(thread_id) if asks else []
             if not questions or not await person.ask_all(view.output, store, questions):

@@ -96,12 +96,25 @@ async def answer_incident(output: Output, store: Store, incident_id: str, wanted
 
     await take_answer(store, await found_question(store, incident_id, wanted), value)
     context = context_of(store)
+    incident = await store.incidents.get(incident_id)
+    if incident.integration_id is not None and await _healed_by_worker(store, incident.integration_id, incident_id):
+        return show_report(output, incident.integration_id, await report_of(context, incident_id))
     busy = [event async for event in drive(context, incident_id) if event["event"] == "busy"]
     if busy:
         output.say("The answer is taken; the process that is healing this integration goes on with it.")
         return 0
     incident = await store.incidents.get(incident_id)
     return show_report(output, incident.integration_id, await report_of(context, incident_id))
+
+
+async def _healed_by_worker(store: Store, integration_id: str, incident_id: str) -> bool:
+    """Whether a worker lives and went on with the incident."""
+    from api.watching import done_by_worker
+
+    return (
+        await done_by_worker(store, lambda jobs: jobs.heal(store.tenant, integration_id, incident=incident_id))
+        is not None
+    )
 
 
 def show_report(output: Output, integration_id: str | None, report: HealReport) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from api.output import Output
 from api.running import context_of, found, holder, run, store_for, why_at_rest
+from api.watching import done_by_worker, worker_lives
 from knowledge.errors import BadInput
+from tools.clock import utc_now
 
 if TYPE_CHECKING:
+    from tools.jobs import JobStatus
     from tools.store.models import Run
     from tools.store.open import Store
 
@@ -40,6 +44,8 @@ async def _due(store: Store) -> list[Run]:
     from agents.sync_schedule import replan_if_due
     from tools.sync.integration import sync_due
 
+    if (done := await _due_by_worker(store)) is not None:
+        return done
     runs = await sync_due(store, holder())
     for integration_id in sorted({each.integration_id for each in runs}):
         await replan_if_due(context_of(store), integration_id)
@@ -59,7 +65,29 @@ async def _one(output: Output, store: Store, wanted: str) -> list[Run] | None:
         if not output.as_json:
             output.say(f"  {stream}: {rows} rows")
 
+    status = await done_by_worker(store, lambda jobs: jobs.sync(store.tenant, integration.id))
+    if status is not None:
+        return await _runs_of(store, status)
     return await sync_integration(store, integration.id, holder(), progress=progress)
+
+
+async def _due_by_worker(store: Store) -> list[Run] | None:
+    """What a worker did of all that is due, None where none lives."""
+    due = sorted({each.integration_id for each in await store.streams.due(utc_now(), 1000)})
+    watched = [_one_due(store, integration_id) for integration_id in due]
+    ended = await asyncio.gather(*watched)
+    if any(each is None for each in ended) or not await worker_lives(store):
+        return None
+    return [run for status in ended if status is not None for run in await _runs_of(store, status)]
+
+
+async def _one_due(store: Store, integration_id: str) -> JobStatus | None:
+    return await done_by_worker(store, lambda jobs: jobs.sync_due(store.tenant, integration_id))
+
+
+async def _runs_of(store: Store, status: JobStatus) -> list[Run]:
+    ids = status.result.get("runs")
+    return [await store.runs.get(str(each)) for each in ids] if isinstance(ids, list) else []
 
 
 def _show(output: Output, runs: list[Run]) -> None:
