@@ -15,6 +15,7 @@ from agents.health import drive_incident, is_incident
 from agents.leasing import holding
 from agents.onboarding import OnboardingState, onboarding_graph
 from agents.states import Attempt, Request
+from tools.store.ids import new_id
 from tools.store.models import Thread
 
 Event = dict[str, Any]
@@ -28,9 +29,11 @@ async def start_thread(context: AgentContext, request: Request) -> Thread:
     return await context.store.threads.create(id=request.thread_id, address=request.address)
 
 
-async def wish(context: AgentContext, request: Request) -> None:
-    """Let the thread's next run begin anew with this request, in whichever process that is."""
-    await context.store.artifacts.put(request.thread_id, WISH, request.model_dump(mode="json"))
+async def wish(context: AgentContext, request: Request) -> Request:
+    """Let the thread's next run begin anew with this request, in whichever process that is; returns it as a new wish."""
+    fresh = request.model_copy(update={"wish": new_id("wish")})
+    await context.store.artifacts.put(request.thread_id, WISH, fresh.model_dump(mode="json"))
+    return fresh
 
 
 async def drive(context: AgentContext, thread_id: str, request: Request | None = None) -> AsyncIterator[Event]:
@@ -47,6 +50,8 @@ async def drive(context: AgentContext, thread_id: str, request: Request | None =
         if hold is None:
             yield {"event": "busy", "thread": thread_id}
             return
+        if request is not None:
+            request = await wish(context, request)
         async with context.store.checkpointer(hold.check) as saver:
             graph = onboarding_graph().compile(checkpointer=saver)
             kept_at = 0.0

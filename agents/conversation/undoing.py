@@ -79,7 +79,7 @@ async def _reopen(context: AgentContext, thread_id: str, question: str) -> bool:
     async with holding(context, f"thread:{thread_id}") as ours:  # nobody goes on with it in between
         if ours:
             await context.store.questions.reopen(question)
-        return ours
+        return ours is not None
 
 
 def _instead(turn: Turn, how: str) -> str:

@@ -75,7 +75,9 @@ class SimulatedPractice:
             for entity in canonical_model().entities
             async for record in store.records.all(self.integration, entity)
         }
-        told: Told = Counter((each.entity, each.record_id, each.change) for each in await store.events.list(self.integration))
+        told: Told = Counter(
+            (each.entity, each.record_id, each.change) for each in await store.events.list(self.integration)
+        )
         return [*_unlike(self.known, ours), *_miscounted(told, self.expected)]
 
 

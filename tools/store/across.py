@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select
 
 from tools.store.database import Database
-from tools.store.tables import EVENTS, INTEGRATIONS, LEASES, QUESTIONS, STREAMS, THREADS
+from tools.store.tables import ARTIFACTS, EVENTS, INTEGRATIONS, LEASES, QUESTIONS, STREAMS, THREADS
 
 Owned = tuple[str, str]  # tenant, id
 QUIET = timedelta(seconds=15)  # a thread that somebody began this moment is likely about to be enqueued by him
@@ -33,10 +33,13 @@ async def due_integrations(database: Database, now: datetime, limit: int = 1000)
 async def threads_to_go_on(database: Database, now: datetime, limit: int = 1000) -> list[Owned]:
     """Onboardings that nobody drives though they could go on: cut off, or with all their questions answered."""
     asks = exists().where(QUESTIONS.c.thread_id == THREADS.c.id, QUESTIONS.c.status == "open")
+    begun = exists().where(
+        ARTIFACTS.c.tenant == THREADS.c.tenant, ARTIFACTS.c.owner_id == THREADS.c.id, ARTIFACTS.c.kind == "request"
+    )
     stopped = (THREADS.c.status == "open") | and_(THREADS.c.status == "waiting", ~asks)
     query = (
         select(THREADS.c.tenant, THREADS.c.id)
-        .where(stopped, THREADS.c.updated_at < now - QUIET, ~_driven(now))
+        .where(begun, stopped, THREADS.c.updated_at < now - QUIET, ~_driven(now))
         .order_by(THREADS.c.updated_at)
         .limit(limit)
     )
