@@ -16,7 +16,7 @@ from tools.store.models import Question
 
 def question_id(thread_id: str, kind: str, subject: str) -> str:
     """Our own id: the same question of the same thread always has the same, so posing it twice is posing it once."""
-    digest = hashlib.sha256(f"{thread_id}\x1f{kind}\x1f{subject}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{thread_id}\x1f{kind}\x1f{subject}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"q_{kind}_{digest}"
 
 

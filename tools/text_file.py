@@ -11,6 +11,16 @@ from knowledge.errors import BadInput
 MOST_BYTES = 32 * 1024 * 1024
 
 
+def is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8: bytes that are none come as lone surrogates, which nobody can store or show."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def shown_name(name: str) -> str:
+    """A file's name as it can be stored and shown; bytes that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def named_path(place: str, source: str, mend: str) -> Path:
     """The path that was meant, `~` resolved. Raises `BadInput` for one that no file system takes."""
     if not source or "\0" in source:

@@ -27,9 +27,10 @@ def run_map(source: str, target: str | None, top: int, credentials: str | None, 
 
     async def work() -> int:
         schema = await read_source(source, credentials)
-        for each in schema.left_out:
+        usable = any(table.columns for table in schema.tables)
+        for each in schema.left_out if usable or len(schema.left_out) > 1 else ():
             output.say(left_out_sentence(each.name, each.reason))
-        if not any(table.columns for table in schema.tables):
+        if not usable:
             raise BadInput(source, _why_nothing(schema), "Give a source that holds at least a header or a row.")
         async with store_for(output) as store:
             learned = await store.corrections.list(schema.system) if schema.system else []

@@ -347,3 +347,16 @@ def test_no_home_is_made_for_arguments_that_were_not_understood(bare_home: Path)
     done = subprocess.run([script, "connect", "gopher://host"], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert not bare_home.exists()
+
+
+def test_a_file_that_is_no_table_says_why(typed: Callable[..., Ended], file: Callable[[str, bytes], str]) -> None:
+    assert_one_sentence(typed("map", file("doppelt.csv", b"id;ID\n1;2\n")), "doppelt.csv", "an earlier column")
+
+
+def test_map_names_what_it_leaves_out(patchbay: Patchbay, file: Callable[[str, bytes], str], tmp_path: Path) -> None:
+    file("gut.csv", "Nr;Betrag €\n1;2,50\n".encode())
+    file("leer.csv", b"")
+    ended = patchbay("map", tmp_path, "--json")
+    assert ended.code == 0
+    assert {line["source_column"] for line in ended.lines} == {"Nr", "Betrag €"}
+    assert "Left out: leer.csv: it is empty." in ended.err

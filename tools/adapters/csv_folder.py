@@ -19,12 +19,13 @@ from typing import ClassVar
 from knowledge.manifest import Operation
 from mappings.compiled import IDENTITY_MISSING, CompiledMapping, row_key
 from mappings.records import RawRow
-from mappings.schema import Column, Schema, Table
+from mappings.schema import Column, LeftOut, Schema, Table
 from tools.adapters.base import Adapter, BadRow, Connection, Cursor, Page, Validation
 from tools.adapters.csv_references import reference_of
 from tools.errors import CursorLost, FileTruncated, PmsError, ShareUnavailable, UnexpectedAnswer, Unsupported
-from tools.protocols.csv_files import CsvTable, key_column, read_csv
+from tools.protocols.csv_files import CsvTable, NoTable, key_column, read_csv
 from tools.protocols.folder import FolderForbidden
+from tools.text_file import is_text, shown_name
 
 PATTERNS = ("*.csv", "*.tsv", "*.txt")
 ROWS = 2000  # of one page
@@ -57,7 +58,7 @@ class CsvFolderAdapter(Adapter):
         self.wait_seconds = float(str(settings.get("wait_seconds", 60)))
         patterns = settings.get("patterns")
         self.patterns = tuple(map(str, patterns)) if isinstance(patterns, list | tuple) else PATTERNS
-        self._contents: dict[tuple[Path, int, int], Content | None] = {}
+        self._contents: dict[tuple[Path, int, int], Content | NoTable] = {}
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -80,8 +81,8 @@ class CsvFolderAdapter(Adapter):
         able = [name for name in names if any(fnmatchcase(name.lower(), each) for each in self.patterns)]
         return [self.root / name for name in sorted(able) if not name.startswith(".")]
 
-    async def _content(self, path: Path) -> Content | None:
-        """A file's table, read when its size stood still for two looks; None where it holds none."""
+    async def _content(self, path: Path) -> Content | NoTable:
+        """A file's table, read when its size stood still for two looks; the reason where it holds none."""
         first = await asyncio.to_thread(self._stat, path)
         if (path, first.st_size, first.st_mtime_ns) in self._contents:
             return self._contents[path, first.st_size, first.st_mtime_ns]
@@ -90,11 +91,14 @@ class CsvFolderAdapter(Adapter):
         second = await asyncio.to_thread(self._stat, path)
         if (first.st_size, first.st_mtime_ns) != (second.st_size, second.st_mtime_ns) or len(data) != first.st_size:
             raise FileBeingWritten(str(path))
-        table = await asyncio.to_thread(read_csv, data)
-        if table is not None and table.cut:
+        content: Content | NoTable
+        try:
+            content = Content(await asyncio.to_thread(read_csv, data), sha256(data).hexdigest())
+        except NoTable as reason:
+            content = reason
+        if isinstance(content, Content) and content.table.cut:
             young = time.time() - second.st_mtime < self.wait_seconds
             raise (FileBeingWritten if young else FileTruncated)(str(path), "Its last row is not finished.")
-        content = None if table is None else Content(table, sha256(data).hexdigest())
         self._contents[path, first.st_size, first.st_mtime_ns] = content
         return content
 
@@ -104,34 +108,42 @@ class CsvFolderAdapter(Adapter):
         except OSError as error:
             raise ShareUnavailable(str(path), f"{type(error).__name__}.") from error
 
-    async def _tables(self) -> dict[str, Content]:
-        """Every file that holds a table. Files that are being written are left out of a look, never of a read."""
+    async def _tables(self) -> tuple[dict[str, Content], list[LeftOut]]:
+        """Every file that holds a table, and those that hold none."""
         found: dict[str, Content] = {}
+        left_out: list[LeftOut] = []
         for name, path in (await self._files()).items():
+            if not is_text(path.name):
+                left_out.append(LeftOut(name=shown_name(path.name), reason="its name is not UTF-8 text: rename it"))
+                continue
             content = await self._content(path)
-            if content is not None:
+            if isinstance(content, Content):
                 found[name] = content
-        return found
+            else:
+                left_out.append(LeftOut(name=path.name, reason=content.reason))
+        return found, left_out
 
     # -- what every adapter does ---------------------------------------------------------------------------------------
 
     async def validate_connection(self) -> Validation:
         started = time.perf_counter()
-        tables = await self._tables()
+        tables, left_out = await self._tables()
         if not tables:
-            raise UnexpectedAnswer(str(self.root), "no file in it is a table with a header row")
+            reason = f"{left_out[0].name}: {left_out[0].reason}" if left_out else "no file in it is named like a table"
+            raise UnexpectedAnswer(shown_name(str(self.root)), reason)
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         return Validation(None, milliseconds, dict.fromkeys(tables, "ok"), {"files": str(len(tables))})
 
     async def introspect(self, samples: int = 100) -> Schema:
         """Each file as a table: samples from its beginning, middle and end, its key, and references that hold in all rows."""
-        tables = {name: content.table for name, content in (await self._tables()).items()}
+        contents, left_out = await self._tables()
+        tables = {name: content.table for name, content in contents.items()}
         keys = {name: key for name, table in tables.items() if (key := key_column(table, name)) is not None}
         described = [
             Table(name=name, rows=len(table.rows), columns=tuple(_columns(name, table, tables, keys, samples)))
             for name, table in tables.items()
         ]
-        return Schema(name=self.root.stem, tables=tuple(described))
+        return Schema(name=shown_name(self.root.stem), tables=tuple(described), left_out=tuple(left_out))
 
     async def read_page(self, stream: str, cursor: Cursor | None) -> Page:
         """The next rows of a file; the walk is complete at its end. Raises `CursorLost` where the file changed meanwhile."""
@@ -139,8 +151,8 @@ class CsvFolderAdapter(Adapter):
         if path is None:
             raise ShareUnavailable(str(self.root / stream), "The file is not there.")
         content = await self._content(path)
-        if content is None:
-            raise UnexpectedAnswer(str(path), "it is no table with a header row")
+        if isinstance(content, NoTable):
+            raise UnexpectedAnswer(str(path), content.reason)
         state = cursor.state if cursor else {}
         start = int(str(state.get("row", 0)))
         if start and state.get("digest") != content.digest:

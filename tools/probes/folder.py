@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools.probes.base import Finding, ProbeBudget
 from tools.probes.sniffing import csv_headers, gdt_fields, hl7_header, is_sqlite
+from tools.text_file import shown_name
 
 MOST_ENTRIES = 2000
 MOST_FOLDERS = 12
@@ -34,7 +35,7 @@ async def ask_folder(path: str, budget: ProbeBudget) -> Finding:
         return Finding(probe="folder.files", subject=path, facts={"state": "missing"})
     except (OSError, TimeoutError):
         return Finding(probe="folder.files", subject=path, facts={"state": "unreadable"})
-    facts: dict[str, object] = {"kind": kind, "names": [file.name for file in files], "folders": folders}
+    facts: dict[str, object] = {"kind": kind, "names": [shown_name(each.name) for each in files], "folders": folders}
     chosen = [file for file in chosen_files(files) if budget.take()]
     heads = await _heads(chosen, budget)
     if kind == "file" and heads and is_sqlite(heads[0][1]):
@@ -55,7 +56,7 @@ def _listing(root: Path) -> tuple[str, list[Path], list[str]]:
             files += _entries(folder)[0]
         except OSError:  # one folder we may not read says nothing about the others
             continue
-    return "folder", files[:MOST_ENTRIES], [folder.name for folder in folders]
+    return "folder", files[:MOST_ENTRIES], [shown_name(each.name) for each in folders]
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -108,7 +109,7 @@ def _parsed(heads: list[tuple[Path, bytes]]) -> dict[str, object]:
     gdt = [fields for _, head in heads if (fields := gdt_fields(head))]
     hl7 = [header for _, head in heads if (header := hl7_header(head))]
     tables = [
-        {"name": file.name, "headers": headers}
+        {"name": shown_name(file.name), "headers": headers}
         for file, head in heads
         if (width := _TABLE_COLUMNS.get(file.suffix.lower())) and len(headers := csv_headers(head)) >= width
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import re
 
+from tools.protocols.csv_header import flaw_of_header
+
 SQLITE_MAGIC = b"SQLite format 3\x00"
 # record types (field 8000) of GDT 63xx and BDT; systems.md 4.7
 _XDT_FIRST = re.compile(rb"\d{3}8000(63\d\d|0[01]\d\d|6[12]00)\s*$")
@@ -55,12 +57,15 @@ def hl7_header(head: bytes) -> dict[str, object]:
     return {name: named_fields[name] for name in _MSH_FIELDS if name in named_fields}
 
 
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
 def csv_headers(head: bytes) -> list[str]:
     """The column names of a table with a header line; empty: no such table.
 
     A table has two columns or more with names of their own, and below them a row of as many cells.
     """
-    if b"\x00" in head:
+    if b"\x00" in head and not head.startswith(_UTF16_MARKS):
         return []
     text = _decoded(head)
     lines = text.splitlines() if head.endswith((b"\n", b"\r")) or len(head) < 1000 else text.splitlines()[:-1]
@@ -73,11 +78,12 @@ def csv_headers(head: bytes) -> list[str]:
 
 def _is_table(rows: list[list[str]]) -> bool:
     header = [cell.strip() for cell in rows[0]]
-    named = all(re.fullmatch(r"[^\W\d][\w .#/()-]{0,60}", cell) for cell in header)
-    return len(header) >= 2 and named and len(set(header)) == len(header) and all(len(r) == len(header) for r in rows)
+    return flaw_of_header(header) is None and all(len(row) == len(header) for row in rows)
 
 
 def _decoded(head: bytes) -> str:
+    if head.startswith(_UTF16_MARKS):
+        return head.decode("utf-16", errors="ignore")
     try:
         return head.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -104,7 +104,9 @@ class Vault:
     def seal(self, data: bytes, place: str) -> bytes:
         """Encrypt for that place."""
         nonce = os.urandom(_NONCE)
-        return self._head + nonce + self._cipher.encrypt(nonce, data, self._aad + place.encode())
+        return (
+            self._head + nonce + self._cipher.encrypt(nonce, data, self._aad + place.encode("utf-8", "surrogatepass"))
+        )
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Decrypt what was sealed for that place. Raises `SealBroken` for anything else."""
@@ -113,7 +115,11 @@ class Vault:
         if cipher is None or sealed[:1] != _VERSION:
             raise SealBroken(place.partition("|")[0])
         try:
-            return cipher.decrypt(sealed[_HEAD - _NONCE : _HEAD], sealed[_HEAD:], self._bound[key_id] + place.encode())
+            return cipher.decrypt(
+                sealed[_HEAD - _NONCE : _HEAD],
+                sealed[_HEAD:],
+                self._bound[key_id] + place.encode("utf-8", "surrogatepass"),
+            )
         except InvalidTag:
             raise SealBroken(place.partition("|")[0]) from None
 
@@ -130,7 +136,7 @@ class Vault:
 
     def blind_index(self, field: str, value: str) -> bytes:
         """What a sealed field is found by: equal for values that are equal once normalised, rarely for others too."""
-        return self._search.digest(f"{field}\x00{normalised(value)}".encode())[:_SEARCH_DIGEST]
+        return self._search.digest(f"{field}\x00{normalised(value)}".encode("utf-8", "surrogatepass"))[:_SEARCH_DIGEST]
 
     def chain(self, previous: bytes, entry: bytes) -> bytes:
         """The next link of the audit trail."""

@@ -166,3 +166,26 @@ async def test_nothing_is_written_and_no_operation_pretends(opened: Open, folder
     with pytest.raises(Unsupported):
         await adapter.search_patients(last_name="A")
     assert times(folder) == before
+
+
+async def test_every_file_that_is_no_table_is_named_with_its_reason(opened: Open, folder: Path) -> None:
+    (folder / "doppelt.csv").write_text("id;ID\n1;2\n")
+    (folder / "quote.csv").write_text('id;name\n1;A\n2;B\n3;"C\n4;D\n')
+    (folder / "nul.csv").write_bytes(b"id;name\n1;\x00\n")
+    (folder / "utf16.csv").write_bytes("Nr;Größe\n1;170\n".encode("utf-16"))
+    schema = await opened().introspect()
+    assert {table.name for table in schema.tables} == {"Patienten", "Termine", "utf16"}
+    reasons = {each.name: each.reason for each in schema.left_out}
+    assert set(reasons) == {"doppelt.csv", "quote.csv", "nul.csv", "readme.txt"}
+    assert "an earlier column" in reasons["doppelt.csv"]
+    assert "never closed" in reasons["quote.csv"]
+    assert "NUL" in reasons["nul.csv"]
+
+
+async def test_a_file_whose_name_is_no_text_is_left_out_and_named(opened: Open, folder: Path) -> None:
+    (folder / os.fsdecode(b"Gr\xf6\xdfe.csv")).write_text(PATIENTS)
+    schema = await opened().introspect()
+    assert {table.name for table in schema.tables} == {"Patienten", "Termine"}
+    left_out = {each.name: each.reason for each in schema.left_out}
+    assert "not UTF-8" in left_out["Gr\\udcf6\\udcdfe.csv"]
+    schema.model_dump_json().encode()
