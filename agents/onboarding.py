@@ -86,7 +86,13 @@ async def register_practice(state: OnboardingState, runtime: Runtime[AgentContex
     country = request.country or manifest.formats.country or country_of_zone(zone) or "US"
     suffix = request.thread_id.partition("_")[2]
     name = request.practice or f"{manifest.names[0]} at {parse_address(request.address).where}"
-    practice = await store.practices.create(name, country, zone, manifest.formats.currency, id=f"prc_{suffix}")
+    if request.practice_id is not None:
+        practice = await store.practices.get(request.practice_id)
+        found = {"country": country, "time_zone": zone, "currency": manifest.formats.currency}
+        unknown = {fact: value for fact, value in found.items() if value and getattr(practice, fact) is None}
+        practice = await store.practices.update(practice.id, **unknown)
+    else:
+        practice = await store.practices.create(name, country, zone, manifest.formats.currency, id=f"prc_{suffix}")
     integration = await store.integrations.create(
         id=f"int_{suffix}", practice_id=practice.id, system=draft.system, method=draft.method, address=draft.address,
         version=state["attempt"].version or state["finding"].version, thread_id=request.thread_id,

@@ -28,6 +28,7 @@ class Request(Value):
     accept_only: bool = False
     plan_only: bool = False
     wish: str = Field(default_factory=lambda: new_id("wish"))  # which of several requests of a thread this is
+    practice_id: str | None = None  # of a practice that is there already
     described_by: bool = False  # a description by --docs lies in the artifact `docs`
 
 

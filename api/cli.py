@@ -285,6 +285,67 @@ def restore(file: Annotated[str, typer.Argument(help="A backup.")], json: Json =
     _end(run_restore(file, as_json=json))
 
 
+@app.command("apply")
+def apply_file(
+    file: Annotated[str, typer.Argument(help="Practices and integrations in YAML, as `export` prints them.")],
+    plan: Annotated[bool, typer.Option("--plan", help="Stop after saying what differs.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring practices and integrations to what a file declares; says what differs first."""
+    from api.commands.declare import run_apply
+
+    _end(run_apply(file, plan_only=plan, as_json=json))
+
+
+@app.command()
+def export(
+    integration: Annotated[str | None, typer.Argument(help="Only this one.")] = None, json: Json = False
+) -> None:
+    """Practices and integrations as `apply` takes them back; credentials by reference."""
+    from api.commands.declare import run_export
+
+    _end(run_export(integration, as_json=json))
+
+
+keys = typer.Typer(help="Keys of the service's callers.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+Tenant = Annotated[str, typer.Option(help="Whose data the key opens.")]
+
+
+@keys.command("create")
+def keys_create(
+    tenant: Tenant,
+    role: Annotated[str, typer.Option(help="viewer, operator or admin.")],
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    json: Json = False,
+) -> None:
+    """An API key, shown once."""
+    from api.commands.keys import create_key
+
+    _end(create_key(tenant, role, name, as_json=json))
+
+
+@keys.command("list")
+def keys_list(tenant: Tenant, json: Json = False) -> None:
+    """The keys of a tenant, without what opens with them."""
+    from api.commands.keys import list_keys
+
+    _end(list_keys(tenant, as_json=json))
+
+
+@keys.command("revoke")
+def keys_revoke(
+    id: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")],
+    tenant: Tenant,
+    json: Json = False,
+) -> None:
+    """End a key."""
+    from api.commands.keys import revoke_key
+
+    _end(revoke_key(tenant, id, as_json=json))
+
+
 @app.command("eval")
 def evaluate(
     suite: Annotated[str, typer.Argument(help="mapping, detection, onboarding or all.")] = "all",

@@ -122,6 +122,6 @@ async def stocked(served: Served) -> Stocked:
     return await stock(served)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stock_practice() -> Callable[..., object]:
     return stock
