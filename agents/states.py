@@ -29,6 +29,7 @@ class Request(Value):
     plan_only: bool = False
     wish: str = Field(default_factory=lambda: new_id("wish"))  # which of several requests of a thread this is
     practice_id: str | None = None  # of a practice that is there already
+    local: bool = False  # asked for at this machine's command line: its address needs nobody's leave
     described_by: bool = False  # a description by --docs lies in the artifact `docs`
 
 

@@ -57,7 +57,7 @@ class Wish:
             thread_id=thread_id, address=self.address, credentials_ref=credentials_ref, practice=options.practice,
             country=options.country.upper() if options.country else None, time_zone=options.time_zone,
             entities=self.entities, accept_only=options.accept_only, plan_only=options.plan,
-            described_by=self.described is not None,
+            described_by=self.described is not None, local=True,
         )  # fmt: skip
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from agents.context import AgentContext
-from agents.driver import drive
+from agents.driver import WISH, drive
 from agents.health import HealingBusy, heal_integration, report_of
 from agents.sync_schedule import replan_if_due
 from api.advising import advisor_of
 from api.running import why_at_rest
+from api.service import guarded_detect
 from knowledge.errors import PatchbayError
 from tools.address import parse_address
-from tools.detection import detect
 from tools.jobs import Jobs
+from tools.outgoing import Outgoing
 from tools.store.errors import FencedOut
 from tools.store.holders import process_holder
 from tools.store.models import Run
@@ -24,9 +25,9 @@ from tools.store.open import Store, Stores
 from tools.sync.integration import sync_integration, sync_what_is_due
 from tools.sync.session import IntegrationUnknown
 from tools.sync.turn import ASKED_FOR, IntegrationBusy, MadeWay, Turn
+from tools.webhooks import deliver_events
 
 Result = dict[str, object]
-Deliver = Callable[[Store], Awaitable[int]]  # hands a tenant's waiting events on; how many arrived
 
 PATIENCE_SECONDS = 120.0  # longer than a lease lasts: then the one of a process that was stopped has ended
 _AGAIN_SECONDS = 0.5
@@ -35,11 +36,11 @@ _OTHERS_AT_IT = frozenset({MadeWay.code, FencedOut.code, "store.stale_cursor"})
 
 @dataclass(frozen=True)
 class Bodies:
-    """All that jobs may use. `deliver` is None where nobody wants events."""
+    """All that jobs may use. `outgoing` says where a job goes that somebody asked for over the network."""
 
     stores: Stores
     jobs: Jobs
-    deliver: Deliver | None = None
+    outgoing: Outgoing
 
     async def sync(self, tenant: str, integration_id: str, streams: Sequence[str] | None) -> Result:
         """A run that somebody waits for: where it has to make way for a healing, it goes on afterwards."""
@@ -80,9 +81,11 @@ class Bodies:
         store = await self.stores.of(tenant)
         try:
             async for _ in _tries():
-                ended = await _driven(_context(store), thread_id)
+                ended = await _driven(await self._context_for(store, thread_id), thread_id)
                 if ended != "busy":
                     return {"ended": ended}
+        except LookupError:  # nobody has said yet what is wanted of it
+            return {"ended": "nothing"}
         except PatchbayError as error:
             await _note_failure(store, thread_id, error.code, error.sentence)
             raise
@@ -108,15 +111,14 @@ class Bodies:
         """What is at an address; the finding lies in the artifact `detection` of the job."""
         store = await self.stores.of(tenant)
         login = await store.credentials.get(credentials_ref) if credentials_ref else None
-        found = await detect(parse_address(address), login)
+        found = await guarded_detect(self.outgoing)(parse_address(address), login)
         await store.artifacts.put(job_id, "detection", found.model_dump(mode="json"))
         return {"system": found.decision, "known": found.known}
 
     async def deliver_events(self, tenant: str) -> Result:
         """Hand on what waits in a tenant's outbox."""
-        if self.deliver is None:
-            return {"delivered": 0}
-        return {"delivered": await self.deliver(await self.stores.of(tenant))}
+        done = await deliver_events(await self.stores.of(tenant), self.outgoing)
+        return {"queued": done.queued, "sent": done.sent, "failed": done.failed}
 
     async def enqueue_what_waits(self) -> None:
         """Streams that are due, onboardings that could go on, events to deliver: each once, by what the store says."""
@@ -124,8 +126,15 @@ class Bodies:
             await self.jobs.sync_due(tenant, integration_id)
         for tenant, thread_id in await self.stores.threads_to_go_on():
             await self.jobs.drive(tenant, thread_id, once=True)
-        for tenant in await self.stores.tenants_with_events() if self.deliver else ():
+        for tenant in await self.stores.tenants_with_events():
             await self.jobs.deliver(tenant)
+
+    async def _context_for(self, store: Store, thread_id: str) -> AgentContext:
+        """Whoever asked over the network is sent nowhere that the service must not go."""
+        wanted = await store.artifacts.get(thread_id, WISH)
+        if wanted and wanted.get("local"):
+            return _context(store)
+        return replace(_context(store), detect=guarded_detect(self.outgoing))
 
 
 def _context(store: Store) -> AgentContext:

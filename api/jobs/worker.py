@@ -18,11 +18,12 @@ from typing import ClassVar
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from dbos._error import DBOSInitializationError
 
-from api.jobs.bodies import Bodies, Deliver
+from api.jobs.bodies import Bodies
 from api.jobs.presence import Presence
 from api.jobs.workflows import register
 from knowledge.errors import PatchbayError
 from tools.jobs import APPLICATION, QUEUES, open_jobs
+from tools.outgoing import outgoing_of
 from tools.store.errors import SchemaBehind
 from tools.store.holders import process_holder
 from tools.store.job_tables import job_engine, job_url, quiet
@@ -49,7 +50,6 @@ class Worker:
     """Start it in a thread: it imports and connects. One in a process, as the job engine wants it."""
 
     settings: Settings
-    deliver: Deliver | None = None
     _lock: int | None = field(default=None, init=False)
     _presence: Presence | None = field(default=None, init=False)
     _engine: DBOS | None = field(default=None, init=False)
@@ -116,7 +116,8 @@ class Worker:
             if self._bodies is None:
                 stores = await self._opened.enter_async_context(open_stores(self.settings))
                 jobs = await self._opened.enter_async_context(open_jobs(self.settings))
-                self._bodies = Bodies(stores, jobs, self.deliver)
+                outgoing = outgoing_of(self.settings.allowed_networks, self.settings.allowed_folders)
+                self._bodies = Bodies(stores, jobs, outgoing)
         return self._bodies
 
 

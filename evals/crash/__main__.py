@@ -20,10 +20,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7, help="the same seed draws the same moments")
     parser.add_argument("--patients", type=int, default=15, help="of each practice")
     parser.add_argument("--practices", type=int, default=3)
-    parser.add_argument("--no-stops", action="store_true", help="kill only, stop none")
+    parser.add_argument("--stop-every", type=int, default=10, help="every so-manieth is stopped and woken; 0: none")
     parser.add_argument("--keep", help="a folder to leave everything in")
     asked = parser.parse_args()
-    plan = Plan(asked.kills, asked.database, asked.seed, asked.patients, asked.practices, not asked.no_stops)
+    plan = Plan(asked.kills, asked.database, asked.seed, asked.patients, asked.practices, asked.stop_every)
     if asked.keep:
         folder = Path(asked.keep)
         folder.mkdir(parents=True)

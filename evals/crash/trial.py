@@ -36,7 +36,7 @@ class Plan:
     seed: int = 7
     patients: int = 15
     practices: int = 3
-    stops: bool = True  # every tenth death is a process that is stopped, taken for dead, and wakes again
+    stop_every: int = 10  # every so-manieth death is a process that is stopped, taken for dead, and wakes; 0: none is
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Trial:
         """One death, at a moment within `seconds` from now."""
         await asyncio.sleep(self.random.uniform(0, seconds))
         number = sum(self.report.deaths.values()) + 1
-        if self.plan.stops and number % 10 == 0:
+        if self.plan.stop_every and number % self.plan.stop_every == 0:
             await self.stop_one(where)
         else:
             await self.kill_one(where)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, union
 
 from tools.store.database import Database
+from tools.store.service_tables import DELIVERIES, NOTICES, WEBHOOK_ENDPOINTS
 from tools.store.tables import ARTIFACTS, EVENTS, INTEGRATIONS, LEASES, QUESTIONS, STREAMS, THREADS
+from tools.store.webhooks import still_owed
 
 Owned = tuple[str, str]  # tenant, id
 QUIET = timedelta(seconds=15)  # a thread that somebody began this moment is likely about to be enqueued by him
@@ -54,9 +56,17 @@ def _driven(now: datetime) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-async def tenants_with_events(database: Database) -> list[str]:
-    """Tenants whose outbox holds what was not delivered."""
-    query = select(EVENTS.c.tenant).where(EVENTS.c.delivered_at.is_(None)).distinct()
+async def tenants_with_events(database: Database, now: datetime) -> list[str]:
+    """Tenants whose outbox holds what nobody has taken up, or with an endpoint that may be tried (again)."""
+    owed = still_owed(DELIVERIES.c.endpoint_id == WEBHOOK_ENDPOINTS.c.id)
+    ready = WEBHOOK_ENDPOINTS.c.next_at.is_(None) | (WEBHOOK_ENDPOINTS.c.next_at <= now)
+    query = union(
+        select(EVENTS.c.tenant).where(EVENTS.c.delivered_at.is_(None)),
+        select(NOTICES.c.tenant).where(NOTICES.c.queued_at.is_(None)),
+        select(WEBHOOK_ENDPOINTS.c.tenant).where(
+            WEBHOOK_ENDPOINTS.c.enabled, ready, select(DELIVERIES.c.id).where(owed).exists()
+        ),
+    )
     async with database.reading() as connection:
         return [tenant for (tenant,) in await connection.execute(query)]
 

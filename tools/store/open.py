@@ -140,7 +140,7 @@ class Stores:
 
     async def tenants_with_events(self) -> list[str]:
         """Whose outbox holds what was not delivered."""
-        return await tenants_with_events(self._database)
+        return await tenants_with_events(self._database, self._clock())
 
     async def check(self) -> None:
         """Raises what keeps the database from being used now: `StoreUnreachable`, `SchemaBehind`, `SchemaAhead`."""

@@ -164,7 +164,7 @@ class WebhookRepository(Repository):
     async def ready(self) -> Sequence[Endpoint]:
         """Endpoints that are owed something and are not waiting out a failure."""
         now = self._clock()
-        owed = _owed(DELIVERIES.c.endpoint_id == WEBHOOK_ENDPOINTS.c.id) & self.mine(DELIVERIES)
+        owed = still_owed(DELIVERIES.c.endpoint_id == WEBHOOK_ENDPOINTS.c.id) & self.mine(DELIVERIES)
         query = select(WEBHOOK_ENDPOINTS).where(
             self.mine(WEBHOOK_ENDPOINTS), WEBHOOK_ENDPOINTS.c.enabled, select(DELIVERIES.c.id).where(owed).exists(),
             WEBHOOK_ENDPOINTS.c.next_at.is_(None) | (WEBHOOK_ENDPOINTS.c.next_at <= now),
@@ -173,7 +173,7 @@ class WebhookRepository(Repository):
 
     async def owed(self, endpoint_id: str, limit: int = 100) -> Sequence[Delivery]:
         """What an endpoint is owed, oldest first."""
-        theirs = _owed(DELIVERIES.c.endpoint_id == endpoint_id)
+        theirs = still_owed(DELIVERIES.c.endpoint_id == endpoint_id)
         rows = await self._all(
             select(DELIVERIES).where(self.mine(DELIVERIES), theirs).order_by(DELIVERIES.c.id).limit(limit)
         )
@@ -219,7 +219,7 @@ class WebhookRepository(Repository):
         return Delivery.model_validate({**row, "number": row["id"], "body": body})
 
 
-def _owed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def still_owed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return condition & DELIVERIES.c.delivered_at.is_(None) & DELIVERIES.c.dead_at.is_(None)
 
 
