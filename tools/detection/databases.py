@@ -11,6 +11,7 @@ from tools.detection.judge import judge
 from tools.probes.base import Finding, ProbeBudget
 from tools.probes.plan import version_columns
 from tools.probes.sql import ask_catalogue, ask_databases, lets_anybody_in
+from tools.protocols.sql_errors import DatabaseDamaged
 
 if TYPE_CHECKING:
     from tools.detection.look import Look
@@ -166,4 +167,8 @@ async def look_at_file(look: Look, address: Address) -> None:
             look.notes.observe("sql.catalogue", "The database holds no table.")
         return
     code = str(finding.facts.get("code", ""))
-    look.notes.observe("sql.catalogue", "There is no SQLite database at that path.", code=code)
+    damaged = code == DatabaseDamaged.code
+    sentence = (
+        "The SQLite database at that path is damaged." if damaged else "There is no SQLite database at that path."
+    )
+    look.notes.observe("sql.catalogue", sentence, code=code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from sqlalchemy import column, delete, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.store.database import Database
+from tools.store.sqlite_failures import failure_of
 from tools.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -34,8 +36,13 @@ async def open_checkpointer(
 
     serializer = SealedSerializer(vault, _PLACE, guard)
     opened = sqlite_saver(database, serializer) if database.sqlite else postgresql_saver(database, serializer)
-    async with opened as saver:
-        yield saver
+    try:
+        async with opened as saver:
+            yield saver
+    except sqlite3.Error as error:  # the saver has a connection of its own
+        if database.sqlite and (failure := failure_of(error, database.file)) is not None:
+            raise failure from error
+        raise
 
 
 async def forget_threads(database: Database, connection: AsyncConnection, thread_ids: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from knowledge.errors import BadInput
 from tools.store.bulk import BulkInsert, Insert, Row
 from tools.store.columns import Ident
 from tools.store.settings import Settings
+from tools.store.sqlite_failures import raise_failure
 
 BUSY_SECONDS = 30
 _WRITES = "patchbay_writes"
@@ -144,8 +145,12 @@ def make_private(file: Path) -> None:
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
-    make_private(Path(url.database or ""))
+    file = Path(url.database or "")
+    if file.is_dir():
+        raise BadInput(str(file), "is a folder where the database file belongs.", "Move it away, or name another home.")
+    make_private(file)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    event.listen(engine.sync_engine, "handle_error", lambda context: raise_failure(context, file))
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

@@ -28,7 +28,18 @@ class NotFound(StoreError):
 class StoreUnreachable(StoreError):
     code: ClassVar[str] = "store.unreachable"
     cause: ClassVar[str] = "Our own database {where} cannot be opened ({reason})."
-    mend: ClassVar[str] = "Start it, or correct PATCHBAY_DATABASE_URL."
+    mend: ClassVar[str] = "Start it, see that its disk can be written, or correct PATCHBAY_DATABASE_URL."
+    where: str
+    reason: str
+
+
+@dataclass(eq=False)
+class StoreDamaged(StoreError):
+    code: ClassVar[str] = "store.damaged"
+    cause: ClassVar[str] = "Our own database {where} is damaged ({reason})."
+    mend: ClassVar[str] = (
+        "Keep that file, and restore a backup into an empty PATCHBAY_HOME with `patchbay restore FILE`."
+    )
     where: str
     reason: str
 

@@ -69,8 +69,13 @@ def make_master_key(settings: Settings) -> MasterKey:
 
 
 def make_home(home: Path) -> None:
-    """The home folder, for its owner only."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The home folder, for its owner only. Raises `BadInput` where a file is in its place."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadInput(
+            f"PATCHBAY_HOME {home}", "is a file, or lies in one, where a folder is needed.", "Name a folder."
+        ) from error
     if home.stat().st_mode & 0o077:
         home.chmod(0o700)
 

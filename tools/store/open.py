@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from tools.store.corrections import CorrectionRepository
 from tools.store.credentials import CredentialRepository
 from tools.store.database import Database, database_url
 from tools.store.dead_letters import DeadLetterRepository
+from tools.store.errors import StoreDamaged
 from tools.store.events import EventRepository
 from tools.store.idempotency import IdempotencyRepository
 from tools.store.incidents import IncidentRepository
@@ -147,14 +149,23 @@ class Stores:
         await require_schema(self._database)
 
 
+def _database(settings: Settings) -> Database:
+    """Raises `BadInput`, and `StoreDamaged` for an empty file beside a key: it was a database once."""
+    make_home(settings.home)
+    url = database_url(settings)
+    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    if file is not None and settings.key_file.is_file() and file.is_file() and file.stat().st_size == 0:
+        raise StoreDamaged(str(file), "it is empty, and its key still lies in the home")
+    return Database(url)
+
+
 @asynccontextmanager
 async def open_stores(
     settings: Settings | None = None, *, migrate: bool | None = None, clock: Clock = utc_now
 ) -> AsyncIterator[Stores]:
     """The stores of all tenants on one pooled database. Raises as `open_store`, keys apart."""
     settings = settings or Settings()
-    make_home(settings.home)
-    database = Database(database_url(settings))
+    database = _database(settings)
     try:
         if migrate or (migrate is None and database.sqlite):
             await upgrade(database)
@@ -181,8 +192,7 @@ async def open_store(
 async def migrate(settings: Settings | None = None) -> bool:
     """Bring all tables together to this program's revision, the job engine's too; False where ours were there already."""
     settings = settings or Settings()
-    make_home(settings.home)
-    database = Database(database_url(settings))
+    database = _database(settings)
     try:
         changed = await upgrade(database)
         await migrate_jobs(settings)
