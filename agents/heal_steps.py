@@ -240,9 +240,12 @@ async def close_incident(state: HealState, runtime: Runtime[AgentContext]) -> He
              "remedy": plan.remedy, "what": plan.what, "ended": outcome.status}
         ]  # fmt: skip
     incident = await context.store.incidents.get(case.incident_id)
+    followed: dict[str, object] = {}
+    if tried and outcome.status in {"healed", "waiting"}:
+        followed = {"remedy": plan.remedy, "remedy_state": "followed", "remedied_at": context.clock()}
     await add_entries(
         context.store, incident, tried, status=status, plan=plan.model_dump(mode="json"),
-        outcome=outcome.model_dump(mode="json"),
+        outcome=outcome.model_dump(mode="json"), **followed,
     )  # fmt: skip
     runtime.stream_writer({"event": "step", "step": "healed", "status": outcome.status, "sentence": outcome.sentence})
     return {}

@@ -19,6 +19,7 @@ from langgraph.types import Command, StateSnapshot
 
 from agents.alert_owners import take_assignment
 from agents.context import AgentContext
+from agents.heal_report import HealReport
 from agents.heal_states import INCIDENT, Case, Diagnosis, HealState, Plan
 from agents.heal_steps import (
     apply_remedy,
@@ -40,7 +41,7 @@ from agents.heal_steps import (
     verify_remedy,
 )
 from agents.leasing import Hold, holding
-from agents.states import Value
+from agents.mended import explain_mended
 from knowledge.errors import PatchbayError
 from knowledge.phrases import phrase
 from tools.store.errors import AlreadyActive
@@ -56,6 +57,16 @@ from tools.sync.incidents import (
     firing_alerts,
 )
 
+__all__ = [
+    "HealReport",
+    "HealingBusy",
+    "drive_incident",
+    "heal_integration",
+    "healing_graph",
+    "is_incident",
+    "report_of",
+]
+
 Event = dict[str, Any]
 Graph = CompiledStateGraph[HealState, AgentContext]
 
@@ -67,23 +78,6 @@ class HealingBusy(PatchbayError):
     mend: ClassVar[str] = "Wait for it; `patchbay health` shows how it ended."
     transient: ClassVar[bool] = True
     integration: str
-
-
-class HealReport(Value):
-    """What `heal` tells. `incident` is None where nothing is wrong; `questions` wait for a person."""
-
-    incident: str | None
-    root_cause: str
-    probability: float
-    status: str
-    sentence: str
-    guidance: dict[str, str] = {}
-    supporting: tuple[str, ...] = ()
-    contradicting: tuple[str, ...] = ()
-    streams: tuple[str, ...] = ()
-    escalated: str | None = None
-    questions: tuple[str, ...] = ()
-    others: tuple[HealReport, ...] = ()  # of other causes that streams fail by at the same time
 
 
 def healing_graph() -> StateGraph[HealState, AgentContext]:
@@ -129,7 +123,8 @@ async def heal_integration(context: AgentContext, integration_id: str) -> HealRe
         diagnosis = await examine(context, integration)
         first = await _heal(graph, context, integration, diagnosis)
         others = await _heal_others(graph, context, integration, diagnosis)
-        return first.model_copy(update={"others": tuple(each for each in others if each.incident != first.incident)})
+        rest = tuple(each for each in others if each.incident != first.incident)
+        return first.model_copy(update={"others": (*first.others, *rest)})
 
 
 async def _heal(graph: Graph, context: AgentContext, integration: Integration, diagnosis: Diagnosis) -> HealReport:
@@ -177,6 +172,7 @@ async def _healthy(context: AgentContext, integration: Integration, diagnosis: D
     return HealReport(
         incident=None, root_cause="none", probability=diagnosis.probability, status="healthy",
         sentence="Nothing is wrong: the connection works and the last runs are green.",
+        others=tuple(await explain_mended(context, integration)),
     )  # fmt: skip
 
 

@@ -67,6 +67,20 @@ class TlsExpired(PmsError):
 
 
 @dataclass(eq=False)
+class ClockSkewed(PmsError):
+    code: ClassVar[str] = "auth.clock_skew"
+    cause: ClassVar[str] = "The certificate of {where} is not valid yet: a clock is wrong, ours or theirs. {detail}"
+    mend: ClassVar[str] = "Set the clock that is wrong by NTP; no check is switched off meanwhile."
+
+
+@dataclass(eq=False)
+class SessionLimit(PmsError):
+    code: ClassVar[str] = "auth.session_limit"
+    cause: ClassVar[str] = "{where} has no session left for our login. {detail}"
+    mend: ClassVar[str] = "We keep to one session and ask again later; if it lasts, free or buy a seat."
+
+
+@dataclass(eq=False)
 class ConnectionRefused(PmsError):
     code: ClassVar[str] = "net.refused"
     cause: ClassVar[str] = "Nothing listens at {where}. {detail}"

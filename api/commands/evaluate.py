@@ -11,7 +11,7 @@ from api.output import Output
 from api.running import run
 from knowledge.errors import BadInput
 
-SUITES = ("mapping", "detection", "onboarding")
+SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing")
 
 
 def run_eval(suite: str, sets: str | None, *, as_json: bool) -> int:
@@ -52,6 +52,21 @@ def _onboarding(_: str | None) -> tuple[BaseModel, str, bool]:
     return report, onboarding.as_text(report), report.good
 
 
+def _diagnosis(_: str | None) -> tuple[BaseModel, str, bool]:
+    from evals.suites import diagnosis
+
+    report = run(diagnosis.run)
+    return report, diagnosis.as_text(report), report.good
+
+
+def _healing(_: str | None) -> tuple[BaseModel, str, bool]:
+    from evals.suites import healing
+
+    report = run(healing.run)
+    return report, healing.as_text(report), report.good
+
+
 _RUNNERS: dict[str, Callable[[str | None], tuple[BaseModel, str, bool]]] = {
-    "mapping": _mapping, "detection": _detection, "onboarding": _onboarding,
+    "mapping": _mapping, "detection": _detection, "onboarding": _onboarding, "diagnosis": _diagnosis,
+    "healing": _healing,
 }  # fmt: skip

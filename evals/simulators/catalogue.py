@@ -25,6 +25,7 @@ CORE = frozenset(
         "seeding_visits",
         "serving",
         "stand",
+        "tcp_proxy",
         "work",
     ]
 )

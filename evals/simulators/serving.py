@@ -8,7 +8,9 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Generator
+from email.utils import formatdate
 from pathlib import Path
 
 import uvicorn
@@ -28,6 +30,17 @@ class QuietServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._ending = asyncio.Event()
+        self.seconds_ahead = 0.0
+
+    async def on_tick(self, counter: int) -> bool:
+        """Also the date of a server whose clock is wrong."""
+        ending = await super().on_tick(counter)
+        if self.seconds_ahead:
+            date = formatdate(time.time() + self.seconds_ahead, usegmt=True).encode()
+            self.server_state.default_headers = [
+                (name, date if name == b"date" else value) for name, value in self.server_state.default_headers
+            ]
+        return ending
 
     def end(self) -> None:
         """Stop serving; `serve` returns when everybody has been hung up on."""
@@ -66,6 +79,13 @@ class Port:
         self._server: QuietServer | None = None
         self._running: asyncio.Task[None] | None = None
         self.number = port or 0
+        self.seconds_ahead = 0.0  # of the server's clock, as its Date header tells
+
+    async def present(self, certificate: Path, key: Path, seconds_ahead: float = 0.0) -> None:
+        """Serve on with another certificate, and by a clock that is so many seconds ahead."""
+        await self.close()
+        self._certificate, self._key, self.seconds_ahead = certificate, key, seconds_ahead
+        await self.open()
 
     @property
     def is_open(self) -> bool:
@@ -90,6 +110,7 @@ class Port:
             raise
         self.number = int(listener.getsockname()[1])
         self._server = QuietServer(self._config())
+        self._server.seconds_ahead = self.seconds_ahead
         self._running = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started:
             if self._running.done():

@@ -77,9 +77,15 @@ async def test_a_green_run_of_one_stream_does_not_close_what_another_still_suffe
     assert [each.status for each in await listed(store, integration)] == ["closed"]
 
 
-async def test_a_fault_that_comes_back_is_a_new_incident(store: Store, integration: str, finish: Note) -> None:
+async def test_a_fault_that_comes_back_after_a_day_is_a_new_incident_and_at_once_the_same(
+    store: Store, integration: str, finish: Note, clock: Clock
+) -> None:
     for status, code in (("failed", "net.refused"), ("ok", None), ("failed", "net.refused")):
         await finish("patients", status, code)
+    assert [each.status for each in await listed(store, integration)] == ["open"]
+    await finish("patients", "ok")
+    clock.advance(days=1)
+    await finish("patients", "failed", "net.refused")
     assert sorted(each.status for each in await listed(store, integration)) == ["closed", "open"]
 
 

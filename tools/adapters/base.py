@@ -93,6 +93,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """What went wrong and was put right within a run: a token renewed before its time, a charset told by the bytes."""
+
+    code: str
+    remedy: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """What a validated connection showed: version, round trip in ms, what each stream said."""
 
@@ -235,6 +244,10 @@ class Adapter(ABC):
 
     async def waiting(self) -> list[str]:
         """What lies at the source unread because it is not whole yet (file names); nothing for most."""
+        return []
+
+    def mended(self) -> list[Mended]:
+        """What went wrong since this was asked last and was put right at once; nothing for most."""
         return []
 
     async def fate(self, stream: str, keys: Sequence[str]) -> list[RawRow]:

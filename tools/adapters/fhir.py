@@ -14,7 +14,7 @@ from mappings.compiled import CompiledMapping
 from mappings.records import CanonicalRecord, RawRow
 from mappings.schema import Schema
 from mappings.transforms.values import text_of
-from tools.adapters.base import Adapter, Connection, Cursor, Document, Page, Validation
+from tools.adapters.base import Adapter, Connection, Cursor, Document, Mended, Page, Validation
 from tools.adapters.fhir_export import ExportPlace, ExportWalk, kinds_of
 from tools.adapters.fhir_rows import RowForm
 from tools.adapters.fhir_windows import WindowWalk, rule_of
@@ -62,6 +62,15 @@ class FhirAdapter(Adapter):
 
     async def close(self) -> None:
         await self.client.close()
+
+    def mended(self) -> list[Mended]:
+        """Tokens that the server ended before the end that it had stated."""
+        login = self.client.login
+        count = login.take_ended_early() if login is not None else 0
+        if not count:
+            return []
+        sentence = f"The server ended {count} access token{'s' if count > 1 else ''} before the stated life; each was renewed once and its call repeated."
+        return [Mended("auth.token_expired", "renew_token", sentence)]
 
     # -- connection and schema -----------------------------------------------------------------------------------------
 

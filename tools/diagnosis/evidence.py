@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 
 from knowledge.errors import PatchbayError
 from tools.adapters.base import Validation
+from tools.address import parse_address
 from tools.clock import Clock, utc_now
 from tools.diagnosis.lost_columns import LostColumn, find_lost_columns
 from tools.diagnosis.moved_database import MovedDatabase, find_moved_database
-from tools.errors import ColumnMissing, RateLimited, WrongDatabase
+from tools.diagnosis.network_path import follow_path
+from tools.errors import ColumnMissing, RateLimited, TimedOut, WrongDatabase
 from tools.store.models import DeadLetter, Integration, Run
 from tools.store.open import Store
-from tools.sync.incidents import active_incidents, entries
+from tools.sync.anomalies import LOOKED_BACK, anomaly_of, is_slow, usual_seconds
+from tools.sync.freshness import OVERDUE
+from tools.sync.incidents import active_incidents, entries, failures
 from tools.sync.session import IntegrationBusy, SyncSession, open_session
 from tools.sync.turn import HEALING, MadeWay, Turn
 
 SCHEMA_CODE = ColumnMissing.code
 REFUSAL_HOLDS = timedelta(seconds=60)  # after a refused call, where the run no longer knows how long was asked for
+SLOW_SECONDS = 0.5  # a call that takes less is not slow, whatever is usual
+CALLS_OF_A_LOOK = 2  # a stream: one at the login's look, one for samples
 _EMPTY_CODES = frozenset({"data.silent_zero", "data.mass_delete"})
 
 
@@ -40,13 +47,17 @@ class Evidence:
     @property
     def works(self) -> bool:
         """The login works, every stream answers, and nothing that is read is missing."""
-        broken = {"probe.stream", "probe.schema", "schema.missing", "schema.table", "source.empty"} & self.facts.keys()
+        broken = {
+            "probe.stream", "probe.schema", "probe.slow", "schema.missing", "schema.table", "source.empty"
+        } & self.facts.keys()  # fmt: skip
         return self.facts.get("probe.connection") == "ok" and not broken
 
     @property
     def is_quiet(self) -> bool:
         """Nothing at all is wrong."""
-        return self.works and {"run.code", "dead.code", "folder.waiting", "folder.permission"}.isdisjoint(self.facts)
+        unusual = any(name.startswith("anomaly.") for name in self.facts)
+        noted = {"run.code", "dead.code", "folder.waiting", "folder.permission", "queue.overdue"} & self.facts.keys()
+        return self.works and not unusual and not noted
 
 
 async def gather_evidence(
@@ -66,22 +77,72 @@ async def gather_evidence(
     """
     evidence = Evidence()
     await _last_runs(store, integration, evidence, about)
+    await _anomalies(store, integration, evidence)
+    await _backlog(store, integration, evidence)
     if _is_held(evidence, clock()):
         evidence.facts["probe.skipped"] = RateLimited.code  # whoever was just told to wait does not ask how things are
         return evidence
+    began = monotonic()
     try:
         async with open_session(store, integration.id, holder, clock, turn) as session:
             await _look(session, evidence)
+            _note_pace(evidence, monotonic() - began, len(session.streams))
     except IntegrationBusy:
         raise
     except PatchbayError as error:
         _note_failure(evidence, "probe.connection", error)
+    if _ends_on_the_way(evidence):
+        await _follow(integration, evidence, clock)
     if evidence.facts.get("probe.connection") == WrongDatabase.code:
         await _look_beside(store, integration, evidence)
     if evidence.works and "run.code" in evidence.facts:
         evidence.facts["passed"] = evidence.facts["run.code"]
     await _dead_letters(store, integration, evidence)
     return evidence
+
+
+async def _anomalies(store: Store, integration: Integration, evidence: Evidence) -> None:
+    """What is unusual about the last runs that did not fail, and how long a page usually takes."""
+    paces: list[float] = []
+    for state in await store.streams.list(integration.id):
+        runs = await store.runs.of_stream(integration.id, state.stream, LOOKED_BACK) if state.enabled else []
+        if (usual := usual_seconds([each for each in runs if each.status == "ok"])) is not None:
+            paces.append(usual)
+        anomaly = anomaly_of(runs[0], runs[1:]) if runs and runs[0].status == "ok" else None
+        if anomaly is not None:
+            evidence.facts[f"anomaly.{anomaly.code}"] = anomaly.sentence
+            evidence.streams = (*evidence.streams, state.stream)
+    if paces:
+        evidence.facts["pace.usual_seconds"] = f"{max(paces):.3f}"
+
+
+async def _backlog(store: Store, integration: Integration, evidence: Evidence) -> None:
+    """What was told of streams that nobody ran, as long as none of them has run since."""
+    incident = await store.incidents.active(integration.id, OVERDUE)
+    late = [str(each["stream"]) for each in failures(incident)] if incident is not None else []
+    evidence.facts |= {"queue.overdue": ", ".join(late)} if late else {}
+    evidence.streams = evidence.streams or tuple(late)
+
+
+def _note_pace(evidence: Evidence, seconds: float, streams: int) -> None:
+    """Whether the look itself took far longer than pages of this practice do: it asks a few calls a stream at most."""
+    told = evidence.facts.get("pace.usual_seconds")
+    a_call = seconds / (CALLS_OF_A_LOOK * max(1, streams))
+    timed_out = evidence.facts.get("run.code") == TimedOut.code
+    if a_call >= SLOW_SECONDS and (timed_out or (told is not None and is_slow(a_call, float(told)))):
+        evidence.facts["probe.slow"] = f"about {a_call:.1f} s a call"
+
+
+def _ends_on_the_way(evidence: Evidence) -> bool:
+    """Whether the network or TLS is what fails, so that each of its layers is worth a look."""
+    code = evidence.facts.get("probe.connection", "")
+    return code.startswith(("net.", "tls.")) or code == "auth.clock_skew"
+
+
+async def _follow(integration: Integration, evidence: Evidence, clock: Clock) -> None:
+    address = parse_address(integration.address)
+    if address.scheme:
+        evidence.facts |= await follow_path(address, address.scheme, clock)
 
 
 def _is_held(evidence: Evidence, now: datetime) -> bool:

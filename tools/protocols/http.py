@@ -20,6 +20,7 @@ import stamina
 from knowledge.errors import BadInput
 from knowledge.manifest import Limit
 from tools.errors import (
+    ClockSkewed,
     ConnectionRefused,
     ConnectionReset,
     CredentialsRejected,
@@ -29,6 +30,7 @@ from tools.errors import (
     PmsError,
     ProxyInterference,
     RateLimited,
+    SessionLimit,
     TimedOut,
     TlsExpired,
     TlsUntrusted,
@@ -49,6 +51,12 @@ SAFE_VERBS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Headers that prove nothing: a 401 to a client with these alone rejects no credential.
 _PLAIN_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent", "prefer"})
 _CERTIFICATE_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_CERTIFICATE_NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
+_SESSIONS = re.compile(
+    rb"too ?many ?(open |active |user |concurrent )*(sessions|users|logins)|(session|licen[cs]e|seat|lizenz)\w*.{0,40}"
+    rb"(limit|exceeded|in use|exhausted|ausgesch|belegt)|maximum number of (sessions|users)",
+    re.IGNORECASE,
+)
 
 Params = Mapping[str, str | int] | Sequence[tuple[str, str]]
 Explain = Callable[["HttpAnswer"], PmsError | None]
@@ -292,7 +300,7 @@ class HttpClient:
 
     def _check(self, answer: HttpAnswer) -> None:
         if answer.status >= 400:
-            error = (self._explain(answer) if self._explain else None) or status_error(answer)
+            error = session_limit(answer) or (self._explain(answer) if self._explain else None) or status_error(answer)
             if isinstance(error, CredentialsRejected):
                 self._rejected = error
             if isinstance(error, RateLimited):
@@ -313,6 +321,13 @@ class HttpClient:
         if not same or verb not in SAFE_VERBS or was[0] != now[0]:
             raise EndpointMoved(answer.where, f"It has moved to {now[0]}://{where_of(target)}.")
         return target
+
+
+def session_limit(answer: HttpAnswer) -> PmsError | None:
+    """Whether seats, not calls, have run out: vendors say so with 409, 403, 423, 429 or 503, and only the words tell."""
+    if answer.status not in {403, 409, 423, 429, 503} or answer.is_web_page or not _SESSIONS.search(answer.body[:2000]):
+        return None
+    return SessionLimit(answer.where, f"Status {answer.status}.")
 
 
 def status_error(answer: HttpAnswer) -> PmsError:
@@ -343,6 +358,8 @@ def transport_error(where: str, error: BaseException) -> PmsError:
     causes = _causes(error)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
+            if cause.verify_code == _CERTIFICATE_NOT_YET_VALID:
+                return ClockSkewed(where)
             expired = cause.verify_code == _CERTIFICATE_EXPIRED
             return TlsExpired(where) if expired else TlsUntrusted(where, f"{cause.verify_message}.")
         if isinstance(cause, socket.gaierror):

@@ -83,6 +83,7 @@ class BackendLogin:
         self._skew = 0.0
         self._token: str | None = None
         self._renew_at = 0.0
+        self._ended_early = 0
         self._rejected: CredentialsRejected | None = None
         self.scopes_granted: frozenset[str] = frozenset()
 
@@ -91,9 +92,16 @@ class BackendLogin:
         async with self._lock:
             if self._rejected is not None:
                 raise CredentialsRejected(self._rejected.where, self._rejected.detail)
+            if refused is not None and self._token == refused and self._clock() < self._renew_at:
+                self._ended_early += 1
             if self._token is None or self._token == refused or self._clock() >= self._renew_at:
                 self._token = await self._buy()
             return self._token
+
+    def take_ended_early(self) -> int:
+        """How many tokens the server refused before their stated life had ended, since this was asked last."""
+        count, self._ended_early = self._ended_early, 0
+        return count
 
     def reject(self, where: str) -> CredentialsRejected:
         """A fresh token was refused: remember it, and hand back the error to raise."""

@@ -16,6 +16,7 @@ from tools.store.notices import note
 from tools.store.scope import Repository
 from tools.store.tables import INCIDENTS
 
+_Found = list[Incident]  # inside the class `list` is the method
 _SEALED = ("evidence", "plan", "outcome")
 _OVER = frozenset({"healed", "closed"})
 _FIELDS = frozenset(Incident.model_fields) - {"id", "opened_at"}
@@ -53,6 +54,19 @@ class IncidentRepository(Repository):
         active = INCIDENTS.c.status.in_(("open", "waiting"))
         row = await self._one(select(INCIDENTS).where(self.mine(INCIDENTS), about, active))
         return self._incident(row) if row else None
+
+    async def latest(self, integration_id: str, root_cause: str) -> Incident | None:
+        """The one of this cause that was opened last, over or not."""
+        about = (INCIDENTS.c.integration_id == integration_id) & (INCIDENTS.c.root_cause == root_cause)
+        newest = (INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id)
+        row = await self._one(select(INCIDENTS).where(self.mine(INCIDENTS), about).order_by(*newest).limit(1))
+        return self._incident(row) if row else None
+
+    async def followed(self, integration_id: str) -> _Found:
+        """Those whose remedy is being followed over the next runs, oldest first."""
+        theirs = (INCIDENTS.c.integration_id == integration_id) & (INCIDENTS.c.remedy_state == "followed")
+        rows = await self._all(select(INCIDENTS).where(self.mine(INCIDENTS), theirs).order_by(INCIDENTS.c.opened_at))
+        return [self._incident(row) for row in rows]
 
     async def get(self, id_: str) -> Incident:
         """Raises `NotFound`."""

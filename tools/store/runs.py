@@ -52,6 +52,10 @@ class RunRepository(Repository):
         runs = await self._newest(integration_id, 1, RUNS.c.stream == stream)
         return runs[0] if runs else None
 
+    async def of_stream(self, integration_id: str, stream: str, limit: int) -> _Found:
+        """Those of one stream, newest first."""
+        return await self._newest(integration_id, limit, RUNS.c.stream == stream)
+
     async def list(self, integration_id: str, limit: int = 100) -> list[Run]:
         """Newest first."""
         return await self._newest(integration_id, limit)

@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from tools.adapters.base import Mended
 from tools.store.errors import AlreadyActive
 from tools.store.models import Incident, Run, StoredAlert
 from tools.store.open import Store
+from tools.sync.anomalies import LOOKED_BACK, anomaly_of
+from tools.sync.following import follow_remedies
 
 Entry = dict[str, object]
 UNKNOWN = "unknown"  # the cause of an incident that nobody has looked into yet, or that nothing explains
 ALERT_FORGOTTEN = timedelta(hours=24)  # an alert not heard of for so long has ended without saying so
+FLAPPING = timedelta(hours=6)  # a cause that returns so soon after its incident was closed is the same incident
+MENDED_TOGETHER = timedelta(hours=24)
+ONE_ROUND = timedelta(minutes=10)  # several streams may meet the same trouble in one round
 MOST_ENTRIES = 60  # of one incident: the newest tell enough, and a fault may last for weeks
 
 
@@ -28,16 +34,59 @@ async def active_incidents(store: Store, integration_id: str) -> list[Incident]:
 
 
 async def note_run(store: Store, run: Run, at: datetime) -> None:
-    """Let a finished run open an incident, be counted into the one that is open for its cause, or close it."""
-    if run.status == "ok":
-        await _recover(store, run, at)
-    elif run.code is not None:
-        known = [each for each in await active_incidents(store, run.integration_id) if _is_about(each, run.code)]
-        entry = failure_entry(run.stream, run.code, run.sentence or "", at)
-        if known:
-            await add_entries(store, known[0], [entry])
-        else:
-            await open_or_join(store, run.integration_id, run.code, [entry])
+    """Let a finished run open an incident, be counted into the one that is open for its cause, or close it.
+
+    A green run may be unusual against the stream's own history: that is an incident too, and the next usual run closes it.
+    """
+    if run.status != "ok":
+        if run.code is not None:
+            await follow_remedies(store, run, run.code, at)
+            await _note_failure(store, run, run.code, run.sentence or "", at)
+        return
+    history = await store.runs.of_stream(run.integration_id, run.stream, LOOKED_BACK)
+    anomaly = anomaly_of(run, [each for each in history if each.id != run.id])
+    await follow_remedies(store, run, anomaly.code if anomaly else None, at)
+    await _recover(store, run, at, but=anomaly.code if anomaly else None)
+    if anomaly is not None:
+        await _note_failure(store, run, anomaly.code, anomaly.sentence, at)
+
+
+async def _note_failure(store: Store, run: Run, code: str, sentence: str, at: datetime) -> None:
+    """Into the incident that is open for this cause, else into one that was closed a moment ago, else into a new one."""
+    entry = failure_entry(run.stream, code, sentence, at)
+    known = [each for each in await active_incidents(store, run.integration_id) if _is_about(each, code)]
+    if known:
+        await add_entries(store, known[0], [entry])
+        return
+    last = await store.incidents.latest(run.integration_id, code)
+    if last is not None and last.status == "closed" and last.closed_at is not None and at - last.closed_at < FLAPPING:
+        try:
+            await add_entries(store, last, [entry], status="open", closed_at=None, outcome=None)
+            return
+        except AlreadyActive:
+            pass  # another process was quicker: join that one
+    await open_or_join(store, run.integration_id, code, [entry])
+
+
+async def note_mended(store: Store, run: Run, mended: Sequence[Mended], at: datetime) -> None:
+    """Put down what a run mended in passing: one incident a cause and day, healed from its beginning."""
+    for each in mended:
+        entry: Entry = {
+            "kind": "mended", "stream": run.stream, "code": each.code, "sentence": each.sentence,
+            "since": at.isoformat(), "last": at.isoformat(), "times": 1,
+        }  # fmt: skip
+        active = await store.incidents.active(run.integration_id, each.code)
+        last = active or await store.incidents.latest(run.integration_id, each.code)
+        if last is not None and (active or (last.closed_at is not None and at - last.closed_at < MENDED_TOGETHER)):
+            again = last.remedied_at is not None and at - last.remedied_at > ONE_ROUND
+            changes: dict[str, object] = {"remedy_state": "regressed"} if again else {}
+            await add_entries(store, last, [entry], **changes)
+            continue
+        opened = await open_or_join(store, run.integration_id, each.code, [entry])
+        outcome = {"status": "healed", "sentence": each.sentence}
+        await store.incidents.update(
+            opened.id, status="healed", remedy=each.remedy, remedied_at=at, remedy_state="followed", outcome=outcome
+        )
 
 
 async def open_or_join(store: Store, integration_id: str, cause: str, fresh: Sequence[Entry]) -> Incident:
@@ -103,20 +152,22 @@ def _same(known: Entry, entry: Entry) -> bool:
         return False
     if entry["kind"] == "run":
         return (known["stream"], known["code"], known["recovered"]) == (entry["stream"], entry["code"], None)
+    if entry["kind"] == "mended":
+        return (known["stream"], known["code"]) == (entry["stream"], entry["code"])
     own = {"remedy": "id", "alert": "fingerprint"}.get(str(entry["kind"]))
     return own is not None and known[own] == entry[own]
 
 
 def _again(known: Entry, entry: Entry) -> Entry:
-    if entry["kind"] != "run":
+    if entry["kind"] not in {"run", "mended"}:
         return entry
     return {**entry, "since": known["since"], "times": int(str(known["times"])) + 1}
 
 
-async def _recover(store: Store, run: Run, at: datetime) -> None:
-    """The stream is green: what it failed by is over. An incident closes when all streams that it names are green."""
+async def _recover(store: Store, run: Run, at: datetime, but: str | None = None) -> None:
+    """The stream is green: what it failed by is over, `but` one code. An incident closes when all that it names is over."""
     for incident in await active_incidents(store, run.integration_id):
-        mine = [each for each in failures(incident) if each["stream"] == run.stream]
+        mine = [each for each in failures(incident) if each["stream"] == run.stream and each["code"] != but]
         if not mine:
             continue
         evidence = [{**each, "recovered": at.isoformat()} if each in mine else each for each in incident.evidence]

@@ -86,11 +86,19 @@ async def connection_of(store: Store, integration: Integration) -> Connection:
     facts = PracticeFacts(practice.time_zone or "UTC", practice.country or "US", practice.currency)
     schema = await store.artifacts.get(integration.id, "schema") if manifest.generic else None
     whole = Connection(
-        manifest, manifest.method(integration.method), parse_address(integration.address), credentials, facts,
+        manifest, _adjusted(manifest.method(integration.method), integration), parse_address(integration.address), credentials, facts,
         store.ledger(integration.id), store.journal(integration.id),
         Schema.model_validate(schema) if schema else None,
     )  # fmt: skip
     return narrowed_to(whole, integration.entities)
+
+
+def _adjusted(method: Method, integration: Integration) -> Method:
+    """The method with what is set for this integration in place of the manifest's assumption: `timeout_seconds`."""
+    seconds = integration.settings.get("timeout_seconds")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
+        return method.model_copy(update={"timeout_seconds": float(seconds)})
+    return method
 
 
 @asynccontextmanager

@@ -10,12 +10,12 @@ from typing import Literal
 
 from knowledge.errors import PatchbayError
 from knowledge.manifest import StreamSpec
-from tools.adapters.base import Cursor
+from tools.adapters.base import Cursor, Mended
 from tools.errors import CredentialsRejected, CursorLost
 from tools.store.errors import FencedOut, StaleCursor
 from tools.store.ids import new_id
 from tools.store.models import Run, StreamState
-from tools.sync.incidents import note_run
+from tools.sync.incidents import note_mended, note_run
 from tools.sync.page import PageOutcome, sync_page
 from tools.sync.session import SyncSession, remember_rejection
 from tools.sync.sweep import settle_fates, sweep_ids
@@ -23,6 +23,7 @@ from tools.sync.turn import MadeWay
 
 Status = Literal["ok", "partial", "degraded", "failed"]
 Progress = Callable[[str, int], None]
+REFUTED = "data.encoding: declared as"  # how the note of a file begins whose bytes are not what it says
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Tally:
     held: int = 0
     capped: str | None = None
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # values that became nothing, by field and reason
+    refuted: set[str] = field(default_factory=set)
 
     def add(self, outcome: PageOutcome) -> None:
         done = outcome.committed
@@ -50,6 +52,7 @@ class Tally:
         self.deleted += done.deleted
         self.dead += done.dead
         self.capped = outcome.page.capped
+        self.refuted |= {note for note in outcome.page.notes if note.startswith(REFUTED)}
         for note in outcome.notes:
             self.lost[f"{note.entity}.{note.field}", note.reason] += note.count
 
@@ -234,9 +237,14 @@ async def _finish(
         changes["hold"] = code
     await session.store.streams.update(session.integration.id, state.stream, **changes)
     finished = await session.store.runs.get(run.id)
-    if status != "ok" or state.hold is not None:
-        await note_run(session.store, finished, now)
+    await note_run(session.store, finished, now)
+    await note_mended(session.store, finished, [*session.adapter.mended(), *_reread(tally)], now)
     return finished
+
+
+def _reread(tally: Tally) -> list[Mended]:
+    """Files whose declared charset their bytes refute were read by their bytes."""
+    return [Mended("data.encoding", "reread_by_bytes", note) for note in sorted(tally.refuted)]
 
 
 async def _observe(session: SyncSession, state: StreamState, now: datetime, tally: Tally) -> None:

@@ -100,6 +100,7 @@ class Dentrix(Face):
             "net.proxy_interference",
             "auth.credentials_rejected",
             "auth.forbidden",
+            "auth.session_limit",
             "rate.limited",
             "upstream.slow",
             "upstream.down",

@@ -85,6 +85,8 @@ def check_keys(request: Request, office: Dentrix) -> Response | None:
         if key:
             office.counts.rejected(f"{database}\n{login}\n{key}")
         return error(403, "InvalidApiKey", "X-API-Key is missing or not valid for this database")
+    if "auth.session_limit" in office.faults:
+        return error(409, "TooManySessions", "All 5 user sessions of this licence are in use")
     if database.casefold() != office.keys.database.casefold():
         return error(404, "DatabaseNotFound", f"Database '{database}' is not attached")
     if wait := office.throttle.wait(key):

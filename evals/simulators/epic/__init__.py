@@ -60,6 +60,7 @@ async def simulate(
         prefix=prefix,
         sessions=Sessions(life_seconds=session_seconds),
         exports=Exports(seconds=export_seconds),
+        certificate=certificate,
     )
     epic.data = Port(fhir_server(epic), port, certificate=certificate.certificate, key=certificate.key)
     await epic.data.open()

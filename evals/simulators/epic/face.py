@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from evals.simulators.epic.bulk import Exports
@@ -12,6 +13,7 @@ from evals.simulators.face import Counts, Face, UnknownFault
 from evals.simulators.practice import TruthRow
 from evals.simulators.records import Appointment, Document, Record
 from evals.simulators.serving import Port
+from evals.simulators.test_ca import TestCertificate, issue_certificate
 
 VERSION = "May 2026"
 GROUP_ID = "egroup-lakeside"
@@ -74,7 +76,9 @@ class Epic(Face):
     """Faults: `auth.credentials_rejected` unregisters the client's key and ends its tokens; `auth.token_expired` ends all tokens
     now and, with `calls`, every further one after so many calls; `auth.forbidden` takes `resource` (Coverage …);
     `rate.limited` `requests` allowed in `retry_after` seconds; `upstream.slow` `seconds`; `data.silent_zero` an optional
-    `resource`; `cursor.lost` ends search sessions and export jobs at once; `write.unconfirmed` ends with the next write.
+    `resource`; `cursor.lost` ends search sessions and export jobs at once; `write.unconfirmed` ends with the next write;
+    `tls.certificate_expired` shows a certificate that ended yesterday, `tls.untrusted` one of another authority,
+    `auth.clock_skew` one that ended an hour ago, on a server whose clock is two hours behind.
     """
 
     system: ClassVar[str] = "epic"
@@ -84,6 +88,9 @@ class Epic(Face):
         {
             "net.refused",
             "net.proxy_interference",
+            "tls.certificate_expired",
+            "tls.untrusted",
+            "auth.clock_skew",
             "auth.credentials_rejected",
             "auth.token_expired",
             "auth.forbidden",
@@ -103,6 +110,7 @@ class Epic(Face):
     exports: Exports = field(default_factory=Exports)
     counts: LoginCounts = field(default_factory=LoginCounts)
     data: Port | None = None
+    certificate: TestCertificate | None = None
     versions: dict[str, int] = field(default_factory=dict)  # "Patient/1001" → n of its ETag W/"n"
     _registered: dict[str, dict[str, dict[str, str]]] | None = None
     _calls: list[float] = field(default_factory=list)
@@ -138,9 +146,14 @@ class Epic(Face):
             self.exports.end_all()
         if code == "net.refused" and self.data is not None:
             await self.data.close()
+        if code in _CERTIFICATES and self.data is not None and self.certificate is not None:
+            shown, ahead = _wrong_certificate(code, self.certificate)
+            await self.data.present(shown.certificate, shown.key, ahead)
 
     async def end_faults(self) -> None:
         """Everything as before; the key is registered again."""
+        if _CERTIFICATES & self.faults.keys() and self.data is not None and self.certificate is not None:
+            await self.data.present(self.certificate.certificate, self.certificate.key)
         await super().end_faults()
         self.login.calls_per_token = None
         self._calls.clear()
@@ -164,6 +177,18 @@ class Epic(Face):
     def is_silent(self, kind: str) -> bool:
         fault = self.faults.get("data.silent_zero")
         return fault is not None and fault.get("resource", kind) == kind
+
+
+_CERTIFICATES = frozenset({"tls.certificate_expired", "tls.untrusted", "auth.clock_skew"})
+
+
+def _wrong_certificate(code: str, usual: TestCertificate) -> tuple[TestCertificate, float]:
+    """What the server shows under a fault, and how far its clock is ahead (seconds)."""
+    if code == "tls.untrusted":
+        return issue_certificate(usual.ca_file.parent, prefix="other-"), 0.0
+    now = datetime.now(UTC)
+    ended, ahead = (now - timedelta(days=1), 0.0) if code != "auth.clock_skew" else (now - timedelta(hours=1), -7200.0)
+    return usual.renewed("ended", now - timedelta(days=90), ended), ahead
 
 
 def _check(code: str, parameters: Mapping[str, object]) -> None:
