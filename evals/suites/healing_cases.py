@@ -38,7 +38,6 @@ def suffers(code: str, **parameters: object) -> Inject:
     """A fault of the simulator."""
 
     async def inject(patient: Patient) -> None:
-        await patient.work(6)
         await patient.suffer(code, **parameters)
 
     return inject

@@ -68,6 +68,7 @@ async def _recovered(patient: Patient) -> list[str]:
     """The store against the truth, once the fault is over and a person did what was asked."""
     if not await patient.knows_its_login():
         return []
+    await patient.work(6)
     for _ in range(2):
         await patient.sync()
         await patient.heal()

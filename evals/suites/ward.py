@@ -33,7 +33,7 @@ from tools.store.open import Store, open_store
 from tools.store.settings import Settings
 from tools.sync.integration import sync_integration
 
-PATIENTS = 30
+PATIENTS = 40  # a renamed column needs twenty rows that tell a value
 QUICK: dict[str, dict[str, object]] = {"epic": {"export_seconds": 0.0}}
 Records = dict[tuple[str, str], Mapping[str, JsonValue]]  # by entity and id
 

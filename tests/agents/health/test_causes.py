@@ -51,7 +51,7 @@ async def test_a_cause_is_named_and_only_what_is_safe_is_done(ward: Ward, case: 
     async with ward.admit(case.system, proxied=case.proxied, own=case.own) as patient:
         seen = await play(patient, case)
     assert (seen.found, seen.risk, seen.ends) == (case.root_cause, case.risk, case.ends)
-    assert seen.probability > 0.9
+    assert seen.probability > 0.8
     assert seen.supporting
     assert seen.languages == ["de", "en"]
     assert seen.doubled == []
