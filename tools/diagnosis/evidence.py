@@ -27,6 +27,17 @@ SCHEMA_CODE = ColumnMissing.code
 REFUSAL_HOLDS = timedelta(seconds=60)  # after a refused call, where the run no longer knows how long was asked for
 SLOW_SECONDS = 0.5  # a call that takes less is not slow, whatever is usual
 CALLS_OF_A_LOOK = 2  # a stream: one at the login's look, one for samples
+_ON_THE_WAY = frozenset(
+    {
+        "net.dns",
+        "net.refused",
+        "net.timeout",
+        "net.reset",
+        "tls.certificate_expired",
+        "tls.untrusted",
+        "auth.clock_skew",
+    }
+)
 _EMPTY_CODES = frozenset({"data.silent_zero", "data.mass_delete"})
 
 
@@ -135,8 +146,7 @@ def _note_pace(evidence: Evidence, seconds: float, streams: int) -> None:
 
 def _ends_on_the_way(evidence: Evidence) -> bool:
     """Whether the network or TLS is what fails, so that each of its layers is worth a look."""
-    code = evidence.facts.get("probe.connection", "")
-    return code.startswith(("net.", "tls.")) or code == "auth.clock_skew"
+    return evidence.facts.get("probe.connection") in _ON_THE_WAY
 
 
 async def _follow(integration: Integration, evidence: Evidence, clock: Clock) -> None:

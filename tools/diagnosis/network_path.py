@@ -115,5 +115,6 @@ def _clock_facts(facts: Mapping[str, str], clock: Clock) -> dict[str, str]:
         found["clock.skew_seconds"] = f"{(theirs - ours).total_seconds():+.0f}"
     if "tls.not_after" in facts:
         begins, ends = (datetime.fromisoformat(facts[name]) for name in ("tls.not_before", "tls.not_after"))
-        found["tls.in_time_by_their_clock"] = "yes" if begins <= theirs <= ends else "no"
+        if not begins <= ours <= ends:
+            found["tls.out_of_time"] = "by our clock only" if begins <= theirs <= ends else "by both clocks"
     return found

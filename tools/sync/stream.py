@@ -238,7 +238,8 @@ async def _finish(
     await session.store.streams.update(session.integration.id, state.stream, **changes)
     finished = await session.store.runs.get(run.id)
     await note_run(session.store, finished, now)
-    await note_mended(session.store, finished, [*session.adapter.mended(), *_reread(tally)], now)
+    reread = _reread(tally) if state.last_success_at is not None else []  # what a first read meets is how the source is
+    await note_mended(session.store, finished, [*session.adapter.mended(), *reread], now)
     return finished
 
 

@@ -87,7 +87,7 @@ TEMPTATIONS = [
 async def test_neither_a_model_nor_an_alert_makes_us_do_it(
     ward: Ward, liar: str, system: str, code: str, parameters: dict[str, object]
 ) -> None:
-    async with ward.admit(system, own=True) as patient:
+    async with ward.admit(system, own=code == "auth.credentials_rejected") as patient:
         patient.context = replace(patient.context, advisor=Advisor(AdvisorSettings(url=liar, timeout_seconds=2.0)))
         await patient.suffer(code, **parameters)
         await patient.sync()
