@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tools.store.open import Store
 
 
+MANY_COLUMNS = 1000  # from here on a person waits for seconds and should know for what
+
+
 def run_map(source: str, target: str | None, top: int, credentials: str | None, *, as_json: bool) -> int:
     """Suggest a mapping for any source; nothing is stored but what corrections of that system taught."""
     from mappings.suggest import suggest
@@ -27,6 +30,9 @@ def run_map(source: str, target: str | None, top: int, credentials: str | None, 
 
     async def work() -> int:
         schema = await read_source(source, credentials)
+        columns = sum(len(table.columns) for table in schema.tables)
+        if columns >= MANY_COLUMNS:
+            output.say(f"{len(schema.tables)} tables with {columns} columns are read; targets are being suggested.")
         usable = any(table.columns for table in schema.tables)
         for each in schema.left_out if usable or len(schema.left_out) > 1 else ():
             output.say(left_out_sentence(each.name, each.reason))

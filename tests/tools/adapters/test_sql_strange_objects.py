@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, event
 
 from evals.simulators.postgres_server import postgres_server, why_unavailable
 from knowledge.catalogue import manifest_of
@@ -96,6 +97,34 @@ async def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
     file.write_bytes(data)
     with pytest.raises(DatabaseDamaged, match="Restore it from a backup"):
         await schema_of(generic(f"sqlite:///{file}"))
+
+
+async def test_many_small_tables_cost_one_question_each_over_one_connection(tmp_path: Path) -> None:
+    file = tmp_path / "wide.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        for number in range(150):
+            database.execute(f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, last_name TEXT)")
+            database.execute(f"INSERT INTO t{number} VALUES (1, 'A')")
+    asked: list[str] = []
+    opened: list[object] = []
+    with (
+        listening(Engine, "before_cursor_execute", lambda *call: asked.append(str(call[2]))),
+        listening(Engine, "engine_connect", lambda connection: opened.append(connection)),
+    ):
+        schema = await schema_of(generic(f"sqlite:///{file}"))
+    assert len(schema.tables) == 150
+    assert all(column.samples for table in schema.tables for column in table.columns)
+    assert len(asked) <= 150 + 10
+    assert len(opened) <= 2
+
+
+@contextmanager
+def listening(target: object, name: str, heard: Callable[..., object]) -> Iterator[None]:
+    event.listen(target, name, heard)
+    try:
+        yield
+    finally:
+        event.remove(target, name, heard)
 
 
 # -- PostgreSQL ----------------------------------------------------------------------------------------------------------
