@@ -21,6 +21,7 @@ _QUERY = re.compile(r"\b(?P<url>[a-z][a-z0-9+.-]*://[^\s?#]+)(?P<query>[?#][^\s\
 _CURL = re.compile(r"(?:^|\s)(?:-u|--user)\s+['\"]?(?P<user>[^\s:'\"]+):(?P<password>[^\s'\"]+)['\"]?")
 _HEADER = re.compile(r"\b(?:authorization\s*[:=]\s*)?(?:bearer|basic|odfhir)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)  # fmt: skip
 _RANDOM = re.compile(r"(?<![\w/.:\\@-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+=-][\w+/=-]{19,}(?![\w.])")
+_ODD = re.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])(?=\S*[A-Z]|\S*[!§$%&#*+?=@^~-])[^\s/\\:]{8,}(?!\S)")
 _WORD = re.compile(r"\S+")
 _LOOSE_PAIR = re.compile(r"^\W*(?P<user>[^\s:/,;]{1,100})\s*(?:[:/,;|]|\s)\s*(?P<password>[^\s,;]{1,200})\W*$")
 
@@ -61,6 +62,8 @@ def take_secrets(text: str, awaited: Collection[str] = ()) -> Taken:
     _take_pairs(work)
     _take_labelled(work, awaited)
     _take_random(work, awaited)
+    if awaited:
+        _hide_odd_words(work)
     return Taken(work.text, _kept(work.text), work.fields, work.unnamed)
 
 
@@ -234,6 +237,18 @@ def _take_random(work: _Work, awaited: Collection[str]) -> None:
             work.fields[name] = found[0]
         else:
             work.unnamed += 1
+        work.hide(*found.span())
+
+
+def _hide_odd_words(work: _Work) -> None:
+    """Where a login is asked for, a word that mixes letters with digits and signs may be a password: nobody keeps it."""
+    begin = 0
+    while found := _ODD.search(work.text, begin):
+        begin = found.end()
+        if re.search(r"\.[a-z]{2,}\W*$", found[0]) or _is_words(found[0].strip(".,;!?()")):
+            continue
+        work.unnamed += 1
+        begin = found.start() + len(HIDDEN)
         work.hide(*found.span())
 
 

@@ -1,4 +1,4 @@
-"""The onboarding suite: every simulator from address to live by the command line, compared with its truth record by record."""
+"""The onboarding suite: every simulator from address to live by the command line, compared with its truth record by record; then people who talk."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from evals.simulators.catalogue import simulate, systems
 from evals.simulators.stand import Stand
+from evals.suites import people
+from evals.suites.people import PeopleReport
 
 PATIENTS = 200
 WORK = 24
@@ -40,10 +42,11 @@ class OnboardingReport(BaseModel):
 
     patients: int
     systems: list[Onboarded]
+    people: PeopleReport
 
     @property
     def good(self) -> bool:
-        return all(
+        return self.people.good and all(
             each.state == "live" and not each.questions and not each.wrong_after_onboarding and not each.wrong_after_increments
             for each in self.systems
         )  # fmt: skip
@@ -51,7 +54,8 @@ class OnboardingReport(BaseModel):
 
 async def run(patients: int = PATIENTS) -> OnboardingReport:
     """Onboard every simulated system, let it work, sync twice, and compare."""
-    return OnboardingReport(patients=patients, systems=[await _onboard(key, patients) for key in systems()])
+    onboarded = [await _onboard(key, patients) for key in systems()]
+    return OnboardingReport(patients=patients, systems=onboarded, people=await people.run())
 
 
 async def _onboard(key: str, patients: int) -> Onboarded:
@@ -140,4 +144,4 @@ def as_text(report: OnboardingReport) -> str:
             f"  {each.system:14} {each.state:12} {each.questions} questions  {each.seconds:5.1f} s  {each.records:6} records  "
             f"{each.accept} accepted, {each.review} in review  {verdict}"
         )  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join([*lines, people.as_text(report.people)])
