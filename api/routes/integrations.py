@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field, JsonValue
+from fastapi import APIRouter, Query, Response
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
+from agents.driver import start_thread
+from agents.states import Request as Wanted
 from api.auth import Admin, Caller, Operator, Viewer
 from api.credentials_form import CredentialsForm, checked_credentials
 from api.forms import Form, Id, Moment, Text, View
 from api.found import integration_of
 from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, place_of
-from api.service import Served, context_for
+from api.service import JobsHere, Served, context_for
 from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput, PatchbayError
 from tools.adapters.open import open_adapter
-from tools.address import parse_address
+from tools.address import MOST_LETTERS, parse_address
+from tools.store.ids import new_id
 from tools.store.models import Integration, IntegrationState
 from tools.sync.credentials import replace_credentials
 from tools.sync.disconnect import disconnect
@@ -53,6 +56,45 @@ class IntegrationView(View):
     @classmethod
     def of(cls, integration: Integration) -> Self:
         return cls.model_validate(integration.model_dump(include=set(cls.model_fields)))
+
+
+class IntegrationForm(Form):
+    """A system to be connected. What is left out is found out, or asked in the onboarding's thread."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"address": "https://dentrix.praxis-nord.example", "practice_id": "prc_Zk3nQ0a1bC2d",
+                 "credentials": {"username": "reader", "password": "…"}}
+            ]
+        }
+    )  # fmt: skip
+
+    address: Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
+    practice_id: Id | None = None
+    credentials: CredentialsForm = {}
+    entities: Annotated[list[Text], Field(max_length=50)] | None = None
+    accept_only: Annotated[bool, Field(description="Take what is safe without a person; the rest stays unmapped.")] = (
+        True
+    )
+
+
+class BegunView(View):
+    """The onboarding that connects it: its thread tells how it goes, `integration_id` is what it will be called."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"integration_id": "int_Zk3nQ0a1bC2d", "thread_id": "thr_Zk3nQ0a1bC2d", "job": "job_5f1d",
+                 "state": "onboarding"}
+            ]
+        }
+    )  # fmt: skip
+
+    integration_id: str
+    thread_id: str
+    job: str
+    state: Literal["onboarding"] = "onboarding"
 
 
 class IntegrationChanges(Form):
@@ -91,6 +133,30 @@ class Gone(View):
     id: str
     state: Literal["disconnected"] = "disconnected"
     erased: bool
+
+
+@router.post("/integrations", status_code=202)
+async def connect_system(
+    body: IntegrationForm, caller: Operator, service: Served, jobs: JobsHere, response: Response
+) -> BegunView:
+    """Connect a system: detect, configure, validate, map, first sync, schedule. A worker does it; the thread tells."""
+    address = parse_address(body.address)
+    await service.outgoing.check(address)
+    practice = await caller.store.practices.get(body.practice_id) if body.practice_id else None
+    login = checked_credentials(service, body.credentials)
+    entities = _known(body.entities) or ()
+    ref = await caller.store.credentials.put(login) if login else None
+    wanted = Wanted(
+        thread_id=new_id("thr"), address=address.url, credentials_ref=ref, entities=entities,
+        accept_only=body.accept_only, practice_id=practice.id if practice else None,
+        practice=practice.name if practice else None, country=practice.country if practice else None,
+        time_zone=practice.time_zone if practice else None,
+    )  # fmt: skip
+    thread = await start_thread(context_for(service, caller.store), wanted)
+    job = await jobs.drive(caller.tenant, thread.id)
+    await caller.store.audit.record("integration.begun", thread.id, caller.who)
+    response.headers["Location"] = f"/v1/onboarding/threads/{thread.id}"
+    return BegunView(integration_id=f"int_{thread.id.partition('_')[2]}", thread_id=thread.id, job=job)
 
 
 @router.get("/integrations")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, JsonValue
 
+from agents.context import AgentContext
 from agents.conversation import (
     ConversationEvent,
     Message,
@@ -18,13 +19,18 @@ from agents.conversation import (
     open_thread,
     thread_view,
 )
+from agents.conversation.turn_state import Drive
+from agents.driver import Event
+from agents.states import Request as Wanted
 from api.auth import Operator, Viewer
 from api.credentials_form import checked_credentials
 from api.forms import Form, Id, Moment, View
 from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, moment_place
-from api.service import Served, context_for
+from api.service import Served, Service, context_for
+from api.watching import drive_or_watch
 from knowledge.phrases import Language
+from tools.address import parse_address
 from tools.store.errors import NotFound
 from tools.store.models import Thread
 
@@ -128,10 +134,22 @@ async def say(
     if isinstance(body, SecretMessage):
         checked_credentials(service, {name: value.get_secret_value() for name, value in body.fields.items()})
     message = body.model_copy(update={"who": body.who or caller.who})
-    events = converse(context_for(service, caller.store), thread_id, message)
+    events = converse(context_for(service, caller.store), thread_id, message, drive=_guarded(service))
     if EVENT_STREAM in request.headers.get("accept", ""):
         return StreamingResponse(_stream(events), media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"})
     return TurnView(events=[event async for event in events])
+
+
+def _guarded(service: Service) -> Drive:
+    """Drives a thread, or watches a worker do it; what is asked for must lie where the service may go."""
+
+    async def drive(context: AgentContext, thread_id: str, request: Wanted | None = None) -> AsyncIterator[Event]:
+        if request is not None:
+            await service.outgoing.check(parse_address(request.address))
+        async for event in drive_or_watch(context, thread_id, request):
+            yield event
+
+    return drive
 
 
 async def _stream(events: AsyncIterator[ConversationEvent]) -> AsyncIterator[str]:

@@ -141,7 +141,7 @@ class Stores:
         return await threads_to_go_on(self._database, self._clock())
 
     async def tenants_with_events(self) -> list[str]:
-        """Whose outbox holds what was not delivered."""
+        """Who has something to deliver now."""
         return await tenants_with_events(self._database, self._clock())
 
     async def check(self) -> None:
