@@ -30,5 +30,9 @@ fix: .venv/.ready
 eval: .venv/.ready
 	$(VENV)/patchbay eval all
 
+# BENCH="--rows 50000 --repeat 5 --postgres postgresql://postgres@127.0.0.1/postgres" for other sizes and a PostgreSQL
+bench: .venv/.ready
+	$(VENV)/python -m evals.benchmarks $(BENCH)
+
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

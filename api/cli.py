@@ -234,6 +234,19 @@ def health(
 
 
 @app.command()
+def fallback(
+    integration: Integration,
+    address: Annotated[str | None, typer.Argument(help="Where the second method is, e.g. the export's folder.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Forget the second method.")] = False,
+    json: Json = False,
+) -> None:
+    """A second method, read while the first does not answer; it only adds, and never deletes."""
+    from api.commands.fallback import set_fallback
+
+    _end(set_fallback(integration, address, off=off, as_json=json))
+
+
+@app.command()
 def heal(integration: Integration, json: Json = False) -> None:
     """Find the root cause, apply the safe remedy, verify it, or say what a person must do."""
     from api.commands.health import run_heal

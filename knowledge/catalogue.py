@@ -30,7 +30,9 @@ def manifest_of(system: str) -> Manifest:
 def read_manifest(file: str, text: str) -> Manifest:
     """Parse one manifest. Raises `KnowledgeInvalid` that names the line."""
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(
+            text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )  # ten times as fast, where it was built
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise KnowledgeInvalid(file, line, str(error.problem)) from error

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isnan, nan
@@ -19,6 +20,28 @@ MOST_SECONDS = 86_400.0  # a day: whoever names more means "not now", and a stre
 PATIENCE_SECONDS = 30.0  # a longer Retry-After is the schedule's business, not a sleeping call's
 
 
+@dataclass
+class WireTally:
+    """What a connection did so far: requests really sent, how many of them again, connections opened, waits to be polite."""
+
+    requests: int = 0
+    retries: int = 0
+    connections: int = 0
+    waited_seconds: float = 0.0
+
+    def copy(self) -> WireTally:
+        return replace(self)
+
+    def since(self, before: WireTally) -> WireTally:
+        """What came after `before`."""
+        return WireTally(
+            self.requests - before.requests,
+            self.retries - before.retries,
+            self.connections - before.connections,
+            self.waited_seconds - before.waited_seconds,
+        )
+
+
 class RateLimiter:
     """Keeps every `Limit` of a manifest for one connection: at most `calls` in any window of `seconds`.
 
@@ -30,6 +53,7 @@ class RateLimiter:
         self._windows = [(limit.seconds, limit.calls, deque[float](maxlen=limit.calls)) for limit in limits]
         self._held_until = 0.0
         self._turn = asyncio.Lock()
+        self.waited_seconds = 0.0  # by all callers together
 
     async def acquire(self) -> None:
         """Return when one more call keeps every limit; callers are served in order."""
@@ -39,6 +63,7 @@ class RateLimiter:
                 wait = self._wait(now())
                 if wait <= 0:
                     break
+                self.waited_seconds += wait
                 await asyncio.sleep(wait)
             for _, _, sent in self._windows:
                 sent.append(now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from api.answering import found_question, take_answer
@@ -11,19 +12,22 @@ from tools.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
     from agents.health import HealReport
+    from tools.health_windows import HealthWindow
     from tools.store.models import Integration
     from tools.store.open import Store
 
+LATENCIES = ("p50", "p95", "p99")
+
 
 def show_health(wanted: str | None, *, as_json: bool) -> int:
-    """The last run, freshness and next turn of every stream. Exit code 0: to look is no failure."""
+    """The last run, freshness and next turn of every stream, and how the last hour, day and week went. Exit code 0: to look is no failure."""
     output = Output(as_json)
 
     async def work() -> int:
         async with store_for(output) as store:
             chosen = [await found(store, wanted)] if wanted else await store.integrations.list()
             for integration in chosen:
-                _show(output, integration, await _endpoints(store, integration))
+                _show(output, integration, await _endpoints(store, integration), await _windows(store, integration))
             if not chosen:
                 output.text("Nothing to look at yet: patchbay connect ADDRESS")
         return 0
@@ -31,11 +35,23 @@ def show_health(wanted: str | None, *, as_json: bool) -> int:
     return run_at_home(work)
 
 
-def _show(output: Output, integration: Integration, endpoints: list[dict[str, object]]) -> None:
+async def _windows(store: Store, integration: Integration) -> dict[str, HealthWindow]:
+    from tools.health_windows import health_windows
+
+    return await health_windows(store, integration.id)
+
+
+def _show(
+    output: Output,
+    integration: Integration,
+    endpoints: list[dict[str, object]],
+    windows: dict[str, HealthWindow],
+) -> None:
     good = integration.state == "live" and all(each["status"] == "ok" for each in endpoints)
     output.line(
         {"integration": integration.id, "practice": integration.practice_id, "system": integration.system,
-         "state": integration.state, "status": "ok" if good else "degraded", "endpoints": endpoints}
+         "state": integration.state, "status": "ok" if good else "degraded", "endpoints": endpoints,
+         "windows": {name: asdict(window) for name, window in windows.items()}}
     )  # fmt: skip
     failing = sum(each["status"] not in {"ok", "never ran"} for each in endpoints)
     judged = "healthy" if good else f"{failing} of {len(endpoints)} streams are not well" if failing else "not healthy"
@@ -45,6 +61,23 @@ def _show(output: Output, integration: Integration, endpoints: list[dict[str, ob
         for each in endpoints
     ]
     output.table(title, ("stream", "last run", "age", "next", "why"), rows)
+    output.table(
+        "Behind it",
+        ("window", "runs", "good", "calls", "answered", "p50", "p95", "p99", "rows", "changed"),
+        [_window_row(each) for each in windows.values() if each.runs or each.calls],
+    )
+
+
+def _window_row(window: HealthWindow) -> tuple[object, ...]:
+    latencies = [f"{window.latency_ms[name]:.0f} ms" if name in window.latency_ms else "" for name in LATENCIES]
+    return (
+        window.window, window.runs, _percent(window.success_rate), window.calls, _percent(window.call_success_rate),
+        *latencies, window.rows_read, window.rows_changed,
+    )  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 async def _endpoints(store: Store, integration: Integration) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -14,11 +14,11 @@ from api.found import integration_of
 from api.idempotency import IdempotentRoute
 from api.service import Served
 from knowledge.errors import BadInput
+from tools.health_windows import WINDOWS, answered_of, percentiles
 from tools.store.models import Integration, Run, RunOutcomes, StreamState
 
 router = APIRouter(tags=["health"], route_class=IdempotentRoute)
 
-WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 Status = Literal["ok", "degraded", "failed", "paused", "disconnected", "onboarding", "needs_review"]
 
 _ENDPOINT: dict[str, JsonValue] = {
@@ -63,13 +63,19 @@ class HealthView(View):
 
 
 class WindowView(View):
-    """The runs of a window: how many, how many were green, what they read, what they could not use."""
+    """The runs of a window: how many, how many were green, what they read, what they could not use.
+
+    `calls` are those of the practices' systems; `latency_ms` has p50, p95 and p99 of the answered ones.
+    """
 
     runs: int
     ok: int
     success_rate: float | None
     read: int
     dead: int
+    calls: int
+    call_success_rate: float | None
+    latency_ms: dict[str, float]
 
 
 class SummaryView(View):
@@ -77,7 +83,8 @@ class SummaryView(View):
         json_schema_extra={
             "examples": [
                 {"integrations": {"ok": 3, "degraded": 1},
-                 "windows": {"1h": {"runs": 40, "ok": 39, "success_rate": 0.975, "read": 812, "dead": 1}}}
+                 "windows": {"1h": {"runs": 40, "ok": 39, "success_rate": 0.975, "read": 812, "dead": 1, "calls": 96,
+                                    "call_success_rate": 0.9896, "latency_ms": {"p50": 40.0, "p95": 95.1, "p99": 160.0}}}}
             ]
         }
     )  # fmt: skip
@@ -131,7 +138,12 @@ async def _window(caller: Caller, since: datetime) -> WindowView:
     found = await caller.store.runs.outcomes(since)
     runs, ok = sum(each.runs for each in found), sum(each.ok for each in found)
     read, dead = sum(each.read for each in found), sum(each.dead for each in found)
-    return WindowView(runs=runs, ok=ok, success_rate=_rate(ok, runs), read=read, dead=dead)
+    calls = await caller.store.calls.since(None, since)
+    answered = answered_of(calls)
+    return WindowView(
+        runs=runs, ok=ok, success_rate=_rate(ok, runs), read=read, dead=dead, calls=calls.total(),
+        call_success_rate=_rate(answered.total(), calls.total()), latency_ms=percentiles(answered),
+    )  # fmt: skip
 
 
 def _endpoint(state: StreamState, run: Run | None, rate: RunOutcomes | None, now: datetime) -> EndpointView:

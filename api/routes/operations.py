@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from api.service import service_of
 from knowledge.errors import PatchbayError
+from tools.metrics import CONTENT_TYPE
+from tools.monitoring import render_metrics
+from tools.store.open import Store, Stores
 
 router = APIRouter(tags=["operations"])
 
@@ -48,3 +53,18 @@ async def readyz(request: Request, response: Response) -> Ready:
     ready = all(each == "ok" for each in found.values())
     response.status_code = 200 if ready else 503
     return Ready(status="ready" if ready else "not ready", checks=found)
+
+
+_METRICS = {"content": {CONTENT_TYPE: {"schema": {"type": "string"}, "example": "# EOF\n"}}}
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"description": "OpenMetrics text.", **_METRICS}})
+async def metrics(request: Request) -> Response:
+    """What this process counted, how fresh the streams are, how long the due ones wait. Nothing of a patient or practice."""
+    stores = service_of(request).stores
+    return Response(await render_metrics(stores.process.metrics, _each(stores)), media_type=CONTENT_TYPE)
+
+
+async def _each(stores: Stores) -> AsyncIterator[Store]:
+    for tenant in await stores.tenants():
+        yield await stores.of(tenant)

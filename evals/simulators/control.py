@@ -21,6 +21,7 @@ def control_app(face: Face) -> Starlette:
             Route("/faults", start_fault, methods=["POST"]),
             Route("/faults", end_faults, methods=["DELETE"]),
             Route("/changes", make_changes, methods=["POST"]),
+            Route("/nights", pass_night, methods=["POST"]),
             Route("/counts", show_counts),
             Route("/writes", list_writes),
         ]
@@ -87,6 +88,11 @@ async def make_changes(request: Request) -> Response:
         return refuse('Send {"count": N} with N from 1 to 100000.')
     changes = await face_of(request).work(count)
     return JSONResponse({"changes": [asdict(change) for change in changes]})
+
+
+async def pass_night(request: Request) -> Response:
+    await face_of(request).pass_night()
+    return Response(status_code=204)
 
 
 async def show_counts(request: Request) -> Response:

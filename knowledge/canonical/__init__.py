@@ -79,7 +79,8 @@ class CanonicalModel:
 @cache
 def canonical_model() -> CanonicalModel:
     """The model of `model.yaml`, read once."""
-    raw = yaml.safe_load((files("knowledge") / "canonical" / "model.yaml").read_text(encoding="utf-8"))
+    text = (files("knowledge") / "canonical" / "model.yaml").read_text(encoding="utf-8")
+    raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return CanonicalModel(int(raw["version"]), {name: _entity(name, body) for name, body in raw["entities"].items()})
 
 

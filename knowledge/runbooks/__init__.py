@@ -57,7 +57,7 @@ def runbooks() -> dict[str, Runbook]:
         if not entry.name.endswith(".yaml"):
             continue
         text = entry.read_text(encoding="utf-8")
-        for number, raw in enumerate(yaml.safe_load(text)):
+        for number, raw in enumerate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
             try:
                 book = Runbook.model_validate(raw)
             except ValidationError as error:

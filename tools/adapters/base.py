@@ -35,6 +35,7 @@ from tools.errors import (
     WriteRefused,
     WriteUnconfirmed,
 )
+from tools.resilience import WireTally
 
 Fields = Mapping[str, JsonValue]
 Walk = Literal["all", "changes", "ids"]
@@ -230,6 +231,11 @@ class Adapter(ABC):
 
     async def close(self) -> None:  # noqa: B027 - most adapters hold nothing
         """Let go of sockets and files."""
+
+    @property
+    def tally(self) -> WireTally:
+        """What the wire did so far; nothing where a protocol does not count."""
+        return WireTally()
 
     async def settle(self) -> None:  # noqa: B027 - most sources need no tidying
         """Tidy up at the source after a round of pages was committed (a folder's archive)."""

@@ -56,6 +56,7 @@ class CsvFolderAdapter(Adapter):
         self.root = Path(connection.address.path)
         self.look_seconds = float(str(settings.get("look_seconds", 0.2)))
         self.wait_seconds = float(str(settings.get("wait_seconds", 60)))
+        self.charset = str(settings["charset"]) if "charset" in settings else None
         patterns = settings.get("patterns")
         self.patterns = tuple(map(str, patterns)) if isinstance(patterns, list | tuple) else PATTERNS
         self._contents: dict[tuple[Path, int, int], Content | NoTable] = {}
@@ -93,7 +94,7 @@ class CsvFolderAdapter(Adapter):
             raise FileBeingWritten(str(path))
         content: Content | NoTable
         try:
-            content = Content(await asyncio.to_thread(read_csv, data), sha256(data).hexdigest())
+            content = Content(await asyncio.to_thread(read_csv, data, self.charset), sha256(data).hexdigest())
         except NoTable as reason:
             content = reason
         if isinstance(content, Content) and content.table.cut:

@@ -32,6 +32,7 @@ from tools.errors import (
     WriteUnconfirmed,
 )
 from tools.protocols.fhir import Resource, open_fhir
+from tools.resilience import WireTally
 
 MOST_FATES = 200  # vanished ids asked for in one call
 MOST_SAMPLE_PAGES = 4
@@ -62,6 +63,10 @@ class FhirAdapter(Adapter):
 
     async def close(self) -> None:
         await self.client.close()
+
+    @property
+    def tally(self) -> WireTally:
+        return self.client.http.tally
 
     def mended(self) -> list[Mended]:
         """Tokens that the server ended before the end that it had stated."""

@@ -19,6 +19,7 @@ _ADAPTERS = {
     "sql": ("tools.adapters.sql", "SqlAdapter"),
     "fhir": ("tools.adapters.fhir", "FhirAdapter"),
     "file": ("tools.adapters.files", "FileAdapter"),
+    "export": ("tools.adapters.csv_export", "CsvExportAdapter"),
     "csv": ("tools.adapters.csv_folder", "CsvFolderAdapter"),
 }
 _TRANSFORM: TypeAdapter[Transform] = TypeAdapter(Transform)

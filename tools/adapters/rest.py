@@ -31,6 +31,7 @@ from tools.errors import ColumnMissing, EndpointMoved, Forbidden, PmsError, Unex
 from tools.protocols.json_path import nest, scalar_at, value_at
 from tools.protocols.paging import ListSource, Place, Turn, take_turn
 from tools.protocols.rest import Json, fill, listing, open_rest, places
+from tools.resilience import WireTally
 
 MOST_PAGES = 20_000  # of one read; beyond it a run is partial (`settings.max_pages`)
 SAMPLED = 200
@@ -60,6 +61,10 @@ class RestAdapter(Adapter):
 
     async def close(self) -> None:
         await self.http.close()
+
+    @property
+    def tally(self) -> WireTally:
+        return self.http.tally
 
     # -- connection and schema -----------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ def raw_row(spec: StreamSpec, record: Json, parent: str | None = None) -> RawRow
     """One record of an answer as a flat row with its key, and what the wire says of its end."""
     values = columns_of(spec, record, parent)
     key = row_key(RawRow("", values), spec.key)
-    return RawRow(key, values, deleted=_is_deleted(spec, values), merged_into=_survivor(spec, values))
+    return RawRow(key, values, deleted=is_deleted(spec, values), merged_into=_survivor(spec, values))
 
 
 def columns_of(spec: StreamSpec, record: Json, parent: str | None = None) -> dict[str, JsonValue]:
@@ -80,7 +80,8 @@ def identity(spec: StreamSpec, record: Json) -> str:
     return "|".join([*kind, key])
 
 
-def _is_deleted(spec: StreamSpec, values: Mapping[str, object]) -> bool:
+def is_deleted(spec: StreamSpec, values: Mapping[str, object]) -> bool:
+    """Whether the row itself says that it was deleted."""
     rule = spec.deletes
     if rule.by != "field" or rule.field is None:
         return False

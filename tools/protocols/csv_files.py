@@ -61,16 +61,19 @@ class NoTable(ValueError):
     reason: str
 
 
-def read_csv(data: bytes) -> CsvTable:
-    """The table in a file. Raises `NoTable` with the reason where the content is none."""
-    reading = _text_of(data)
+def read_csv(data: bytes, declared: str | None = None) -> CsvTable:
+    """The table in a file. Raises `NoTable` with the reason where the content is none.
+
+    `declared` is the charset that the sender states; it wins a tie.
+    """
+    reading = _text_of(data, declared)
     try:
         return _table(reading, data)
     except csv.Error as error:  # one cell is larger than any cell may be: a quote is open, or it is no table
         raise NoTable(f"it cannot be cut into cells ({error})") from error
 
 
-def _text_of(data: bytes) -> Reading:
+def _text_of(data: bytes, declared: str | None) -> Reading:
     if not data.strip():
         raise NoTable("it is empty")
     if data.startswith(_UTF16_MARKS):
@@ -80,7 +83,7 @@ def _text_of(data: bytes) -> Reading:
             raise NoTable("it begins as UTF-16 and does not go on so") from error
     if b"\x00" in data:
         raise NoTable("it holds NUL bytes, so it is no text (or UTF-16 without its mark: save it as UTF-8)")
-    reading = charsets.read_text(data.removeprefix(b"\xef\xbb\xbf"), None, CHARSETS)
+    reading = charsets.read_text(data.removeprefix(b"\xef\xbb\xbf"), declared, CHARSETS)
     if reading.broken:
         raise NoTable(f"its bytes fit none of {', '.join(CHARSETS)}")
     return reading

@@ -39,7 +39,7 @@ from tools.errors import (
     WriteRefused,
 )
 from tools.protocols.web_address import UNREADABLE, joined, origin_of, where_of
-from tools.resilience import PATIENCE_SECONDS, RateLimiter, retry_after_seconds, retry_hook
+from tools.resilience import PATIENCE_SECONDS, RateLimiter, WireTally, retry_after_seconds, retry_hook
 
 ATTEMPTS = 3
 MOST_BYTES = 64 * 1024 * 1024
@@ -169,7 +169,7 @@ class HttpClient:
         most_bytes: int,
     ) -> None:
         self.base = base.rstrip("/")
-        self.requests = 0
+        self.tally = WireTally()
         self._headers, self._limiter, self._explain = headers, limiter, explain
         self._attempts, self._most_bytes = attempts, most_bytes
         self._total_seconds = timeout_seconds * TOTAL_OVER_SOCKET
@@ -186,6 +186,11 @@ class HttpClient:
 
     async def __aenter__(self) -> Self:
         return self
+
+    @property
+    def requests(self) -> int:
+        """Requests really sent."""
+        return self.tally.requests
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
@@ -238,6 +243,7 @@ class HttpClient:
         tries = 1 if raw or not again else self._attempts
         async for attempt in stamina.retry_context(on=retry_hook(), attempts=tries, timeout=None):
             with attempt:
+                self.tally.retries += attempt.num > 1
                 return await self._try(verb, url, options, accept, raw)
         raise AssertionError("a retry context ends by a value or an error")
 
@@ -269,17 +275,21 @@ class HttpClient:
         if (left := self._limiter.held_seconds) > PATIENCE_SECONDS:  # whoever asks on meanwhile deepens the block
             raise RateLimited(where_of(url), "Not asked again before that.", round(left, 1))
         await self._limiter.acquire()
+        self.tally.waited_seconds = self._limiter.waited_seconds
         self._refuse_rejected()  # another caller may have met it while this one waited
-        self.requests += 1
+        self.tally.requests += 1
         try:
             async with (
                 asyncio.timeout(self._total_seconds),
-                self._client.stream(verb, url, **options) as response,
+                self._client.stream(verb, url, **options, extensions={"trace": self._trace}) as response,
             ):
                 body = await self._read(response)
                 return HttpAnswer(response.status_code, _lower(response.headers), body, str(response.url), verb)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             raise transport_error(where_of(url), error) from error
+
+    async def _trace(self, event: str, _: object) -> None:
+        self.tally.connections += event == "connection.connect_tcp.complete"
 
     def _refuse_rejected(self) -> None:
         if self._rejected is not None:

@@ -20,6 +20,8 @@ from tools.store.service_tables import NOTICES
 from tools.store.tables import (
     ALERTS,
     ARTIFACTS,
+    BREAKERS,
+    CALLS,
     CREDENTIALS,
     DEAD_LETTERS,
     EVENTS,
@@ -44,7 +46,7 @@ from tools.store.tables import (
 _FIELDS = frozenset(Integration.model_fields) - {"id", "created_at"}
 _DATA: Sequence[Table] = (
     RAW_ROWS, RECORDS, MERGED, EVENTS, DEAD_LETTERS, RUNS, OBSERVATIONS, SEEN_TOKENS, WRITES, STREAMS,
-    MAPPING_VERSIONS, INCIDENTS, QUESTIONS, NOTICES, ALERTS,
+    MAPPING_VERSIONS, INCIDENTS, QUESTIONS, NOTICES, ALERTS, BREAKERS, CALLS,
 )  # fmt: skip
 
 _Found = list[Integration]  # inside the class `list` is the method

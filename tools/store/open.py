@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from tools.clock import Clock, utc_now
+from tools.process import ProcessState
+from tools.static_cache import StaticCache
 from tools.store.across import Owned, due_integrations, tenants_with_events, threads_to_go_on
 from tools.store.alerts import AlertRepository
 from tools.store.api_keys import ApiKeyRepository, find_api_key
 from tools.store.artifacts import ArtifactRepository
 from tools.store.audit import AuditRepository
+from tools.store.breakers import BreakerRepository
+from tools.store.calls import CallRepository
 from tools.store.checkpoints import open_checkpointer
 from tools.store.corrections import CorrectionRepository
 from tools.store.credentials import CredentialRepository
@@ -56,8 +60,9 @@ if TYPE_CHECKING:
 class Store:
     """All that a tenant has, by subject. `key_made` is true when this opening made a master key: name its file once."""
 
-    def __init__(self, settings: Settings, scope: Scope, *, key_made: bool) -> None:
+    def __init__(self, settings: Settings, scope: Scope, *, key_made: bool, process: ProcessState) -> None:
         self.settings, self.tenant, self.key_made = settings, scope.tenant, key_made
+        self.process, self.clock = process, scope.clock
         self._scope = scope
         self.practices = PracticeRepository(scope)
         self.integrations = IntegrationRepository(scope)
@@ -77,6 +82,8 @@ class Store:
         self.alerts = AlertRepository(scope)
         self.corrections = CorrectionRepository(scope)
         self.observations = ObservationRepository(scope)
+        self.breakers = BreakerRepository(scope)
+        self.calls = CallRepository(scope)
         self.audit = AuditRepository(scope)
         self.leases = LeaseRepository(scope)
         self.api_keys = ApiKeyRepository(scope)
@@ -108,8 +115,9 @@ class Store:
 class Stores:
     """One database of this process, and the store of whichever tenant is asked for: a tenant costs two queries, once."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
-        self.settings, self._database, self._clock = settings, database, clock
+    def __init__(self, settings: Settings, database: Database, clock: Clock, process: ProcessState) -> None:
+        self.settings, self.process = settings, process
+        self._database, self._clock = database, clock
         self.workers = WorkerRegistry(database, clock)
         self._opened: dict[str, Store] = {}
 
@@ -119,7 +127,7 @@ class Stores:
         if store is None:
             vault, key_made = await open_vault(self._database, self.settings, tenant, self._clock)
             scope = Scope(self._database, vault, tenant, self._clock)
-            store = self._opened[tenant] = Store(self.settings, scope, key_made=key_made)
+            store = self._opened[tenant] = Store(self.settings, scope, key_made=key_made, process=self.process)
         return store
 
     async def api_key(self, token: str) -> ApiKey | None:
@@ -161,31 +169,34 @@ def _database(settings: Settings) -> Database:
 
 @asynccontextmanager
 async def open_stores(
-    settings: Settings | None = None, *, migrate: bool | None = None, clock: Clock = utc_now
-) -> AsyncIterator[Stores]:
+    settings: Settings | None = None, *, migrate: bool | None = None, clock: Clock = utc_now,
+    process: ProcessState | None = None,
+) -> AsyncIterator[Stores]:  # fmt: skip
     """The stores of all tenants on one pooled database. Raises as `open_store`, keys apart."""
     settings = settings or Settings()
+    process = process or ProcessState(static=StaticCache(settings.cache_seconds))
     database = _database(settings)
     try:
         if migrate or (migrate is None and database.sqlite):
             await upgrade(database)
         else:
             await require_schema(database)
-        yield Stores(settings, database, clock)
+        yield Stores(settings, database, clock, process)
     finally:
         await database.close()
 
 
 @asynccontextmanager
 async def open_store(
-    settings: Settings | None = None, *, tenant: str = "local", migrate: bool | None = None, clock: Clock = utc_now
-) -> AsyncIterator[Store]:
-    """The store of one tenant.
+    settings: Settings | None = None, *, tenant: str = "local", migrate: bool | None = None, clock: Clock = utc_now,
+    process: ProcessState | None = None,
+) -> AsyncIterator[Store]:  # fmt: skip
+    """The store of one tenant; whoever serves several opens `open_stores`.
 
     SQLite is migrated here, under a lock beside the file; PostgreSQL only when `migrate` is true. Raises `SchemaBehind`,
     `SchemaAhead`, `KeyMissing`, `KeyWrong`.
     """
-    async with open_stores(settings, migrate=migrate, clock=clock) as stores:
+    async with open_stores(settings, migrate=migrate, clock=clock, process=process) as stores:
         yield await stores.of(tenant)
 
 

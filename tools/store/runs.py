@@ -14,7 +14,8 @@ from tools.store.models import Run, RunOutcomes
 from tools.store.scope import Repository
 from tools.store.tables import RUNS
 
-_FIELDS = frozenset(Run.model_fields) - {"id", "integration_id", "stream", "walk", "started_at"}
+MOST_RUNS = 100_000  # of one answer: ten streams polled every minute for a week
+_FIELDS = frozenset(Run.model_fields) - {"id", "integration_id", "stream", "started_at"}
 
 _Found = list[Run]  # inside the class `list` is the method
 
@@ -73,6 +74,10 @@ class RunRepository(Repository):
         grouped = query.group_by(RUNS.c.integration_id, RUNS.c.stream)
         rows = await self._all(grouped.order_by(RUNS.c.integration_id, RUNS.c.stream))
         return [RunOutcomes.model_validate(row) for row in rows]
+
+    async def ended_since(self, integration_id: str, moment: datetime) -> _Found:
+        """Runs that ended after `moment`, newest first."""
+        return await self._newest(integration_id, MOST_RUNS, RUNS.c.ended_at > moment)
 
     async def _newest(self, integration_id: str, limit: int, *conditions: ColumnElement[bool]) -> _Found:
         query = select(RUNS).where(self.mine(RUNS), RUNS.c.integration_id == integration_id, *conditions)

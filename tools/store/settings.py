@@ -18,6 +18,8 @@ class Settings(BaseSettings):
 
     `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
     `allowed_networks` (CIDR) and `allowed_folders`, by commas: where the service may go beyond the public internet.
+    `breaker_failures` faults in a row open an integration's circuit for `breaker_seconds`; static data (rooms, people,
+    codes) is kept `cache_seconds`.
     """
 
     model_config = SettingsConfigDict(env_prefix="PATCHBAY_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -27,6 +29,9 @@ class Settings(BaseSettings):
     key: str | None = Field(default=None, repr=False)
     allowed_networks: str | None = None
     allowed_folders: str | None = None
+    breaker_failures: int = Field(default=5, ge=1)
+    breaker_seconds: float = Field(default=30.0, gt=0)
+    cache_seconds: float = Field(default=600.0, gt=0)
     advisor_url: str | None = None
     advisor_key: str | None = Field(default=None, repr=False)
     advisor_model: str | None = None

@@ -14,6 +14,7 @@ from tools.store.scope import Repository
 from tools.store.tables import INTEGRATIONS, STREAMS
 from tools.store.vault import Vault, canonical_json
 
+_Successes = list[tuple[str, str, datetime]]  # inside the class `list` is the method
 _FIELDS = frozenset(StreamState.model_fields) - {"integration_id", "stream"}
 
 
@@ -77,6 +78,16 @@ class StreamRepository(Repository):
         """An integration's streams in their order."""
         query = select(STREAMS).where(self.mine(STREAMS), STREAMS.c.integration_id == integration_id)
         return [self._state(row) for row in await self._all(query.order_by(STREAMS.c.position, STREAMS.c.stream))]
+
+    async def last_successes(self) -> _Successes:
+        """System, stream and last good run of every enabled stream of a live integration that ever had one."""
+        query = (
+            select(INTEGRATIONS.c.system, STREAMS.c.stream, STREAMS.c.last_success_at)
+            .join(INTEGRATIONS, INTEGRATIONS.c.id == STREAMS.c.integration_id)
+            .where(self.mine(STREAMS), self.mine(INTEGRATIONS), INTEGRATIONS.c.state == "live", STREAMS.c.enabled)
+            .where(STREAMS.c.last_success_at.is_not(None))
+        )
+        return [(row["system"], row["stream"], row["last_success_at"]) for row in await self._all(query)]
 
     def _cursor(self, integration_id: str, stream: str, cursor: Mapping[str, object] | None) -> dict[str, bytes | None]:
         return cursor_columns(self._vault, integration_id, stream, cursor)

@@ -457,6 +457,33 @@ class ThreadEventRow(StoreTable, table=True):
     body: bytes = Field(sa_type=Sealed)
 
 
+class BreakerRow(StoreTable, table=True):
+    """The circuit of an integration's method that ever failed; `trial_until` while one caller tries whether it works again."""
+
+    __tablename__ = "breakers"
+    integration_id: str = Field(primary_key=True, sa_type=Ident)
+    method: str = Field(primary_key=True, sa_type=Ident)
+    tenant: str = Field(sa_type=Ident)
+    state: str = Field(sa_type=Text)
+    failures: int = 0
+    fault: str | None = Field(default=None, sa_type=Text)
+    opened_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    trial_until: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class CallRow(StoreTable, table=True):
+    """Calls of a practice's system, counted; `latency` is a class of milliseconds (`tools.store.calls`)."""
+
+    __tablename__ = "calls"
+    integration_id: str = Field(primary_key=True, sa_type=Ident)
+    slot_at: datetime = Field(primary_key=True, sa_type=UtcTime)
+    operation: str = Field(primary_key=True, sa_type=Ident)
+    outcome: str = Field(primary_key=True, sa_type=Ident)
+    latency: int = Field(primary_key=True)
+    tenant: str = Field(sa_type=Ident)
+    calls: int = 0
+
+
 METADATA = StoreTable.metadata
 
 
@@ -474,3 +501,4 @@ QUESTIONS, THREADS, ARTIFACTS, INCIDENTS = core(QuestionRow), core(ThreadRow), c
 CORRECTIONS, AUDIT, LEASES, ALERTS = core(CorrectionRow), core(AuditRow), core(LeaseRow), core(AlertRow)
 MESSAGES = core(MessageRow)
 WORKERS, THREAD_EVENTS = core(WorkerRow), core(ThreadEventRow)
+BREAKERS, CALLS = core(BreakerRow), core(CallRow)

@@ -32,7 +32,7 @@ async def sync_page(
     """
     page = await session.adapter.read_page(stream, cursor)
     await session.keep_lease()
-    rows = await _onto_stored(session, stream, _consented(session, stream, page.rows))
+    rows = await _onto_stored(session, stream, consented(session, stream, page.rows))
     applied = session.codec.apply(stream, [row for row in rows if not row.deleted and row.merged_into is None])
     commit = PageCommit(
         integration_id=session.integration.id, stream=stream, run_id=run_id,
@@ -49,7 +49,7 @@ async def preview_page(session: SyncSession, stream: str) -> Applied:
     return session.codec.apply(stream, [row for row in page.rows if not row.deleted and row.merged_into is None])
 
 
-def _consented(session: SyncSession, stream: str, rows: Sequence[RawRow]) -> Sequence[RawRow]:
+def consented(session: SyncSession, stream: str, rows: Sequence[RawRow]) -> Sequence[RawRow]:
     """The rows without what a wire sends along and nobody asked for."""
     unasked = unasked_columns(session.adapter.connection, stream)
     if not unasked:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from knowledge.catalogue import manifest_of
@@ -14,20 +14,24 @@ from mappings.compiled import CompiledMapping, compile_mapping
 from mappings.records import PracticeFacts
 from mappings.schema import Mapping, Schema
 from tools.adapters.base import Adapter, Connection
+from tools.adapters.guarded import Guard, GuardedAdapter
 from tools.adapters.narrowing import narrowed_to
 from tools.adapters.open import open_adapter
 from tools.address import parse_address
+from tools.breaker import Breaker, BreakerRule
 from tools.clock import Clock, utc_now
 from tools.errors import CredentialsRejected
 from tools.store.errors import FencedOut
 from tools.store.models import Integration, Lease
 from tools.store.open import Store
-from tools.sync.turn import LEASE_SECONDS, IntegrationBusy, Turn, make_way, take_turn
+from tools.sync.turn import ASKED_FOR, LEASE_SECONDS, IntegrationBusy, Turn, make_way, take_turn
 
 __all__ = [
     "LEASE_SECONDS", "IntegrationBusy", "IntegrationUnknown", "SyncSession", "connection_of", "open_session",
     "remember_rejection",
 ]  # fmt: skip
+
+SECOND = ("fallback_method", "fallback_address")  # in an integration's settings
 
 
 @dataclass(eq=False)
@@ -50,6 +54,7 @@ class SyncSession:
     lease: Lease
     clock: Clock = utc_now
     turn: Turn = field(default_factory=Turn)
+    second: Adapter | None = field(default=None, repr=False)  # read when the first does not answer
 
     @property
     def method(self) -> Method:
@@ -101,11 +106,41 @@ def _adjusted(method: Method, integration: Integration) -> Method:
     return method
 
 
+def second_connection(first: Connection, integration: Integration) -> Connection | None:
+    """The connection of the configured second method; None where there is none."""
+    method, address = (integration.settings.get(name) for name in SECOND)
+    if not isinstance(method, str) or not isinstance(address, str):
+        return None
+    whole = replace(first, method=first.manifest.method(method), address=parse_address(address), credentials={})
+    return narrowed_to(whole, integration.entities)
+
+
+def guarded_adapter(
+    store: Store, integration: Integration, connection: Connection, mapping: Mapping, *, insist: bool = False
+) -> GuardedAdapter:
+    """The adapter of a connection behind its integration's breaker, measured, its static data cached.
+
+    `insist`: somebody wants to know how it is now, so the first call is sent whatever the circuit says.
+    """
+    settings, metrics, system = store.settings, store.process.metrics, integration.system
+    method = connection.method.method
+    rule = BreakerRule(settings.breaker_failures, settings.breaker_seconds)
+    breaker = Breaker(store.breakers, integration.id, method, rule, lambda: metrics.count_opened(system))
+    guard = Guard(
+        store.process, breaker, store.calls, system, method, integration.id, integration.mapping_version or 0,
+        store.clock, insist,
+    )  # fmt: skip
+    return GuardedAdapter(open_adapter(connection, mapping), guard)
+
+
 @asynccontextmanager
 async def open_session(
     store: Store, integration_id: str, holder: str, clock: Clock = utc_now, turn: Turn = Turn()
 ) -> AsyncIterator[SyncSession]:
-    """Open an integration under its lease. Raises `IntegrationBusy` while another process holds it and patience ends."""
+    """Open an integration under its lease. Raises `IntegrationBusy` while another process holds it and patience ends.
+
+    Where somebody waits for it, the first call is sent even while the circuit is open.
+    """
     integration = await store.integrations.get(integration_id)
     if integration is None:
         raise IntegrationUnknown(integration_id)
@@ -113,9 +148,15 @@ async def open_session(
     try:
         mapping = await store.mappings.latest(integration_id) or Mapping()
         connection = await connection_of(store, integration)
-        async with open_adapter(connection, mapping) as adapter:
+        async with AsyncExitStack() as opened:
+            adapter = await opened.enter_async_context(
+                guarded_adapter(store, integration, connection, mapping, insist=turn.precedence >= ASKED_FOR)
+            )
+            second: Adapter | None = None
+            if other := second_connection(connection, integration):
+                second = await opened.enter_async_context(guarded_adapter(store, integration, other, mapping))
             codec = compile_mapping(mapping, connection.practice)
-            yield SyncSession(store, integration, adapter, mapping, codec, lease, clock, turn)
+            yield SyncSession(store, integration, adapter, mapping, codec, lease, clock, turn, second)
     except CredentialsRejected:
         await remember_rejection(store, integration)
         raise

@@ -11,10 +11,11 @@ from typing import Literal
 from knowledge.errors import PatchbayError
 from knowledge.manifest import StreamSpec
 from tools.adapters.base import Cursor, Mended
-from tools.errors import CredentialsRejected, CursorLost
+from tools.errors import CredentialsRejected, CursorLost, PmsError
 from tools.store.errors import FencedOut, StaleCursor
 from tools.store.ids import new_id
 from tools.store.models import Run, StreamState
+from tools.sync.fallback import code_of, is_away, read_instead
 from tools.sync.incidents import note_mended, note_run
 from tools.sync.page import PageOutcome, sync_page
 from tools.sync.session import SyncSession, remember_rejection
@@ -76,21 +77,49 @@ async def sync_stream(session: SyncSession, stream: str, *, sweep: bool, progres
     cursor = Cursor.model_validate(state.cursor) if state.cursor else None
     run = await session.store.runs.start(session.integration.id, stream, cursor.walk if cursor else "all")
     tally = Tally()
-    status: Status = "failed"
-    code = sentence = None
     try:
-        walked = await _walk(session, state, cursor, run.id, tally, progress)
-        status, code, sentence = await _verdict(session, run, walked, tally, sweep, cursor)
-        sentence = sentence or tally.said_of_values()
+        status, code, sentence = await _read(session, state, run, tally, sweep, progress)
     except MadeWay as error:
         return await _pause(session, run, tally, error)
     except (FencedOut, StaleCursor) as error:
         return await _stand_aside(session, run, tally, error)
+    return await _finish(session, state, run, tally, status, code, sentence)
+
+
+async def _read(
+    session: SyncSession, state: StreamState, run: Run, tally: Tally, sweep: bool, progress: Progress
+) -> tuple[Status, str | None, str | None]:
+    """Read by the first road, else by the second. Raises only what ends this run without a verdict."""
+    cursor = Cursor.model_validate(state.cursor) if state.cursor else None
+    try:
+        walked = await _walk(session, state, cursor, run.id, tally, progress)
+        status, code, sentence = await _verdict(session, run, walked, tally, sweep, cursor)
+        return status, code, sentence or tally.said_of_values()
+    except (MadeWay, FencedOut, StaleCursor):
+        raise
     except PatchbayError as error:
-        code, sentence = error.code, error.sentence
         if isinstance(error, CredentialsRejected):
             await remember_rejection(session.store, session.integration)
-    return await _finish(session, state, run, tally, status, code, sentence)
+        if not is_away(error):
+            return "failed", error.code, error.sentence
+        status, sentence = await _instead(session, run, tally, error)
+        return status, code_of(error), sentence
+
+
+async def _instead(session: SyncSession, run: Run, tally: Tally, error: PatchbayError) -> tuple[Status, str]:
+    """The first road does not answer: read by the second, where there is one. Never green, since that may be a day old."""
+    try:
+        done = await read_instead(session, run.stream, run.id)
+    except PmsError as second:
+        return "failed", f"{error.sentence} The second method did not help: {second.sentence}"
+    if done is None or session.second is None:
+        return "failed", error.sentence
+    for outcome in done.outcomes:
+        tally.add(outcome)
+    method = session.second.connection.method.method
+    session.store.process.metrics.count_fallback(session.integration.system, method)
+    await session.store.runs.finish(run.id, walk="fallback")
+    return "degraded", done.sentence(error, method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +266,7 @@ async def _finish(
         changes["hold"] = code
     await session.store.streams.update(session.integration.id, state.stream, **changes)
     finished = await session.store.runs.get(run.id)
+    _count_run(session, finished)
     await note_run(session.store, finished, now)
     reread = _reread(tally) if state.last_success_at is not None else []  # what a first read meets is how the source is
     await note_mended(session.store, finished, [*session.adapter.mended(), *reread], now)
@@ -246,6 +276,13 @@ async def _finish(
 def _reread(tally: Tally) -> list[Mended]:
     """Files whose declared charset their bytes refute were read by their bytes."""
     return [Mended("data.encoding", "reread_by_bytes", note) for note in sorted(tally.refuted)]
+
+
+def _count_run(session: SyncSession, run: Run) -> None:
+    process = session.store.process
+    process.metrics.count_run(session.integration.system, run.status, run.read)
+    if run.created or run.updated or run.deleted:
+        process.static.forget(session.integration.id)
 
 
 async def _observe(session: SyncSession, state: StreamState, now: datetime, tally: Tally) -> None:

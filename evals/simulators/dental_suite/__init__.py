@@ -10,6 +10,9 @@ where `take` is not given; a larger `take` than 100, a bad number or time is 400
 Mergers: no key of this wire names a survivor. The merged patient's row stays with `deletedAt`, as a deleted one does, and the practice's
 server moves the rows that named it to the survivor, so each of them counts as changed at that moment.
 
+Every night, and once at the start, the five lists are exported to `export/*.csv` beside the credentials (`export`); the
+control address passes a night by `POST /nights`.
+
 Options of `simulate`: `base_path` (such as "/praxis") serves everything behind a path, as behind a proxy.
 """
 
@@ -34,7 +37,8 @@ async def simulate(
     *, folder: Path, port: int | None = None, seed: int = 7, patients: int = 500, base_path: str = ""
 ) -> AsyncIterator[Stand]:
     """Serve one practice while the context lasts."""
-    suite = DentalSuite(Practice.seeded(seed, patients, "DE"))
+    suite = DentalSuite(Practice.seeded(seed, patients, "DE"), export_folder=folder / "export")
+    await suite.pass_night()
     prefix = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     suite.data = Port(service(suite, prefix), port)
     await suite.data.open()

@@ -5,8 +5,10 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
+from evals.simulators.dental_suite.export import write_export
 from evals.simulators.dental_suite.rows import Files, Row
 from evals.simulators.face import Face, UnknownFault
 from evals.simulators.practice import TruthRow
@@ -93,11 +95,17 @@ class DentalSuite(Face):
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     gateway: Gateway | None = None
     data: Port | None = None
+    export_folder: Path | None = None
     files: Files = field(init=False)
     _password_before: str | None = None
 
     def __post_init__(self) -> None:
         self.files = Files(self.practice)
+
+    async def pass_night(self) -> None:
+        """Write the export anew."""
+        if self.export_folder is not None:
+            write_export(self.files, self.export_folder)
 
     def truth(self, entity: str) -> list[TruthRow]:
         return self.files.coverage_truth() if entity == "Coverage" else super().truth(entity)
