@@ -57,6 +57,7 @@ class Bodies:
             if not found or found[-1].code != MadeWay.code:
                 break
             wanted = streams or [each.stream for each in await store.streams.list(integration_id)]
+            await asyncio.sleep(_AGAIN_SECONDS)  # whoever waits asks more often than that
             left = [name for name in wanted if name not in {each.stream for each in runs}]
         return await self._ended(tenant, integration_id, runs)
 

@@ -78,6 +78,7 @@ async def sync_stream(session: SyncSession, stream: str, *, sweep: bool, progres
     run = await session.store.runs.start(session.integration.id, stream, cursor.walk if cursor else "all")
     tally = Tally()
     try:
+        await session.make_way()
         status, code, sentence = await _read(session, state, run, tally, sweep, progress)
     except MadeWay as error:
         return await _pause(session, run, tally, error)
