@@ -107,7 +107,6 @@ CASES = (
     Case("black hole", "dampsoft", falls_silent, TimedOut.code, "safe", "waiting", "timeout", proxied=True),
     Case("connections reset", "dentrix", breaks_off, "net.reset", "safe", "waiting", "timeout", proxied=True),
     Case("upstream slow", "dental_suite", grows_slow, "upstream.slow", "safe", "waiting", "timeout", proxied=True, rounds=3),
-    Case("upstream slow", "dampsoft", grows_slow, "upstream.slow", "safe", "waiting", "timeout", proxied=True, rounds=3),
     Case("upstream too slow", "dental_suite", is_too_slow, "upstream.slow", "safe", "waiting", "timeout", proxied=True),
     Case("certificate expired", "epic", suffers("tls.certificate_expired"), "tls.certificate_expired", "human", "guided", "tls"),
     Case("certificate untrusted", "epic", suffers("tls.untrusted"), "tls.untrusted", "human", "guided", "tls"),
