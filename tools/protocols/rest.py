@@ -107,6 +107,11 @@ def explained(answer: HttpAnswer, method: Method) -> PmsError | None:
     message = _QUOTED.sub(
         "…", str(scalar_at(body, str(paths.get("message", "message"))) or "")
     )  # it may quote a patient
+    reading = answer.verb in SAFE_VERBS
+    if (
+        reading
+    ):  # nobody can correct anything by it, and a run keeps what is said; whoever writes knows whom it is about
+        message = ""
     meanings = method.settings.get("errors")
     code = meanings.get(str(told)) if isinstance(meanings, dict) else None
     if isinstance(code, str) and code in _ERRORS:
@@ -114,8 +119,9 @@ def explained(answer: HttpAnswer, method: Method) -> PmsError | None:
     if isinstance(code, str) and code == RateLimited.code:
         return RateLimited(answer.where, message, retry_after_seconds(answer.headers.get("retry-after")))
     if answer.status in {400, 409, 422} and told is not None:
-        kind = UnexpectedAnswer if answer.verb in SAFE_VERBS else WriteRefused
-        return kind(answer.where, f"{told}: {message}" if message else str(told))
+        if reading:
+            return UnexpectedAnswer(answer.where, f"status {answer.status}")
+        return WriteRefused(answer.where, f"{told}: {message}" if message else str(told))
     return None
 
 

@@ -1,0 +1,220 @@
+"""Marked identifiers planted wherever a practice's system may put them; no output, log or database file may hold one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+MARK = "Zzyzxmarke"  # in every name, note, address, number of a policy, and in all that the server says when it fails
+ID_MARK = "777000777"  # in every number of a patient: the store's keys, so allowed in it, but in no log and no report
+PEOPLE = 12
+
+Patchbay = Callable[..., Any]
+
+
+def person(number: int) -> dict[str, object]:
+    return {
+        "patientNo": f"{ID_MARK}{number}", "familyName": f"{MARK}nach{number}", "givenName": f"{MARK}vor",
+        "birthDate": f"{1 + number % 28:02d}.03.19{50 + number % 40}", "sex": "mwdx"[number % 4],
+        "street": f"{MARK}weg {number}", "zip": "10115", "city": "Berlin", "phone": f"030 55{number:05d}",
+        "mobile": f"0151 55{number:06d}", "mail": f"{MARK}{number}@example.org", "insuranceKind": "GKV",
+        "memberNo": f"{MARK}{number}", "changedAt": "2026-11-01T08:00:00Z", "deletedAt": None,
+    }  # fmt: skip
+
+
+def visit(number: int) -> dict[str, object]:
+    return {
+        "appointmentNo": str(number), "patientNo": f"{ID_MARK}{number}", "staffNo": "1", "roomNo": "1",
+        "start": "2026-12-01T09:00:00", "end": "2026-12-01T09:30:00", "state": "planned",
+        "remark": f"{MARK} is afraid of needles", "changedAt": "2026-11-01T08:00:00Z", "deletedAt": None,
+    }  # fmt: skip
+
+
+def staff(number: int) -> dict[str, object]:
+    return {
+        "staffNo": str(number), "title": "Dr.", "familyName": f"{MARK}arzt", "givenName": "Anna", "shortName": "AN",
+        "role": "dentist", "lanr": None, "phone": None, "mail": None, "active": True,
+        "changedAt": "2026-11-01T08:00:00Z", "deletedAt": None,
+    }  # fmt: skip
+
+
+@dataclass
+class Talkative:
+    """A Dental Suite that quotes its patients whenever something goes wrong."""
+
+    fault: str = ""
+    lists: dict[str, list[dict[str, object]]] = field(
+        default_factory=lambda: {
+            "patients": [person(number) for number in range(PEOPLE)],
+            "appointments": [visit(number) for number in range(PEOPLE)],
+            "staff": [staff(1)],
+            "rooms": [{"roomNo": "1", "name": "Room", "shortName": "R", "prophylaxis": False, "active": True,
+                       "changedAt": "2026-11-01T08:00:00Z", "deletedAt": None}],
+            "services": [],
+        }
+    )  # fmt: skip
+
+    def answer(self, target: str, login: bool) -> tuple[int, str, bytes]:
+        parts = urlsplit(target)
+        name = parts.path.rsplit("/", 1)[-1]
+        if name == "info":
+            return 200, "application/json", b'{"product": "DentalSuite", "version": "3.8.1"}'
+        if name not in self.lists:
+            return 404, "text/plain", b"nothing"
+        if not login:
+            return 401, "application/json", b"{}"
+        said = f"Patient {MARK}nach, born 12.08.1964, number {ID_MARK}"
+        match self.fault:
+            case "down":
+                return 500, "text/plain", f"java.lang.Exception: {said}".encode()
+            case "refused":
+                body = {"code": f"Bad{MARK}", "message": f"cannot show {said}"}
+                return 400, "application/json", json.dumps(body).encode()
+            case "forbidden":
+                return 403, "application/json", json.dumps({"code": "Forbidden", "message": said}).encode()
+            case "page":
+                return 200, "text/html", f"<html><title>{said}</title></html>".encode()
+            case "nonsense":
+                return 200, "application/json", f'{{"items": "{said}"'.encode()
+            case "renamed":
+                rows = [{f"{MARK}Name" if key == "mobile" else key: value for key, value in row.items()}
+                        for row in self.lists[name]]  # fmt: skip
+            case _:
+                rows = self.lists[name]
+        query = parse_qs(parts.query)
+        skip, take = int(query.get("skip", ["0"])[0]), int(query.get("take", ["50"])[0])
+        return 200, "application/json", json.dumps({"items": rows[skip : skip + take], "total": len(rows)}).encode()
+
+
+@pytest.fixture
+def talkative() -> Iterator[tuple[Talkative, str]]:
+    suite = Talkative()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = suite.answer(self.path, "Authorization" in self.headers)
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            if status == 401:
+                self.send_header("www-authenticate", 'Basic realm="DentalSuite"')
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """The test's own output stays clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield suite, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass
+class Watched:
+    """Runs commands with everything logged, and keeps all that they said."""
+
+    patchbay: Patchbay
+    said: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def run(self, *arguments: object) -> Any:
+        """The command as a person and as a machine calls it."""
+        self._keep(arguments, self.patchbay(*arguments))
+        ended = self.patchbay(*arguments, "--json")
+        self._keep(arguments, ended)
+        return ended
+
+    def once(self, *arguments: object) -> Any:
+        ended = self.patchbay(*arguments)
+        self._keep(arguments, ended)
+        return ended
+
+    def _keep(self, arguments: tuple[object, ...], ended: Any) -> None:
+        self.said.append((" ".join(map(str, arguments)), ended.out, ended.err))
+
+    def leaks(self, mark: str, *, of: str = "out err") -> list[str]:
+        """Which commands said it, with the words around it."""
+        found = []
+        for command, out, err in self.said:
+            for text in ([out] if "out" in of else []) + ([err] if "err" in of else []):
+                place = text.casefold().find(mark.casefold())
+                if place >= 0:
+                    found.append(f"{command}: …{text[max(0, place - 80) : place + 40]}…")
+        return found
+
+
+@pytest.fixture
+def watched(patchbay: Patchbay, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setenv("PATCHBAY_LOG_LEVEL", "debug")
+    return Watched(patchbay)
+
+
+def stored(home: Path, mark: str) -> list[str]:
+    """The files of the home that hold the mark, in any of the forms in which text lies in a file."""
+    forms = [each.encode(code) for each in (mark, mark.casefold(), mark.upper()) for code in ("utf-8", "utf-16-le")]
+    forms += [mark.encode().hex().encode()]
+    return [
+        f"{file.name}"
+        for file in home.rglob("*")
+        if file.is_file() and any(each in file.read_bytes() for each in forms)
+    ]
+
+
+@pytest.mark.slow
+def test_nothing_of_a_patient_leaves_by_any_road(
+    watched: Watched, talkative: tuple[Talkative, str], login_file: Callable[..., str], home: Path
+) -> None:
+    suite, address = talkative
+    login = login_file({"username": "u", "password": f"{MARK}secret"})
+    watched.once("detect", address, "--credentials", login, "--json")
+    live = watched.once("connect", address, "--credentials", login, "--yes", "--json")
+    assert live.code == 0, live.out
+    integration = str(live.done["integration"])
+    nobody = person(PEOPLE) | {"patientNo": None}
+    suite.lists["patients"] += [nobody]
+    for fault in ("", "down", "refused", "page", "nonsense", "renamed"):
+        suite.fault = fault
+        ended = watched.once("sync", integration, "--json")
+        assert (ended.code == 0) == (fault == ""), (fault, ended.out)
+        if fault in {"refused", "renamed"}:
+            watched.once("health", integration)
+            watched.run("heal", integration)
+    suite.fault = ""
+    letters = watched.run("dead-letters", integration)
+    assert letters.lines, "the row without a number is a dead letter"
+    watched.run("dead-letters", integration, "--replay")
+    for command in (("records", integration, "Patient"), ("questions",), ("integrations",), ("health",)):
+        watched.run(*command)
+    assert watched.leaks(MARK) == []
+    assert watched.leaks(ID_MARK, of="err") == []
+    assert stored(home, MARK) == []
+
+
+@pytest.mark.slow
+def test_files_named_after_patients_reach_no_log(watched: Watched, home: Path, tmp_path: Path) -> None:
+    """A table's name is what a person calls it by, so commands show it; logs do not, and its rows stay sealed."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    name = f"brief_{MARK}datei"
+    rows = [f"{number};{MARK}nach{number};{MARK}vor;1.{1 + number % 9}.1970" for number in range(30)]
+    (folder / f"{name}.csv").write_text("\n".join(["knr;nachname;vorname;gebdat", *rows]), encoding="utf-8")
+    (folder / "kunden.csv").write_text("\n".join(["knr;nachname;vorname;gebdat", *rows]), encoding="utf-8")
+    ended = watched.once("connect", folder, "--yes", "--json")
+    integration = ended.done.get("integration")
+    (folder / f"{name}.csv").write_bytes(b"\x00\x01" + MARK.encode())
+    if integration:
+        watched.run("sync", integration)
+        watched.run("heal", integration)
+        watched.run("dead-letters", integration)
+    assert watched.leaks(MARK, of="err") == []
+    assert watched.leaks(f"{MARK}nach") == []
+    assert stored(home, f"{MARK}nach") == []
