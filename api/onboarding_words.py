@@ -59,7 +59,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "validate": _validated,
     "repair": lambda event: f"{event['because']} Trying {event['address']}.",
     "register": lambda event: f"Registered as {event['integration']}, time zone {event['time_zone']}.",
-    "introspect": lambda event: f"Its schema has {event['tables']} tables with {event['columns']} columns.",
+    "introspect": lambda event: f"Its schema: tables {event['tables']}, columns {event['columns']}.",
     "map": _mapped,
     "plan": lambda event: "Before anything is read:",
     "sync": lambda event: f"  {event['stream']}: {event['rows']} rows",
