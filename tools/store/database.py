@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,13 @@ class Database:
 
 
 def make_private(file: Path) -> None:
-    """Create the file for its owner only, before a database driver would make it for everybody."""
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    """Create the file for its owner only, before a database driver would make it for everybody.
+
+    One that is there is never opened here: closing it would end every lock that this process has on it, and the next
+    process that leaves would delete the write-ahead log under our connections (SQLite, How To Corrupt, 2.2).
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
