@@ -15,7 +15,9 @@ from time import monotonic
 
 import psycopg
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from knowledge.errors import PatchbayError
 from tools.clock import utc_now
 from tools.store.database import Database, database_url
 from tools.store.settings import Settings
@@ -60,7 +62,7 @@ class Presence:
             while not self._stopping.is_set():
                 try:
                     await self._while_connected(database, registry)
-                except (psycopg.Error, OSError) as error:
+                except (psycopg.Error, SQLAlchemyError, PatchbayError, OSError) as error:
                     log.warning("jobs.presence_lost", error_type=type(error).__name__)
                     await asyncio.sleep(BEAT_SECONDS)
             with suppress(Exception):  # the row is taken for dead soon anyway
