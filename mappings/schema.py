@@ -282,10 +282,9 @@ class TableMapping(Frozen):
 
     @property
     def _meaning(self) -> tuple[object, ...]:
-        pairs = {
-            each.model_copy(update={"confidence": 1.0, "origin": "engine"}).model_dump_json() for each in self.fields
-        }
-        return self.table, self.key, pairs
+        pairs = [each.model_copy(update={"confidence": 1.0, "origin": "engine"}) for each in self.fields]
+        in_order = sorted(pairs, key=lambda each: (each.entity, each.field, each.instance, each.column or ""))
+        return self.table, self.key, in_order
 
 
 class Mapping(Frozen):

@@ -135,6 +135,7 @@ class Bed:
     home: Path
     integration: str
     proxy: TcpProxy | None
+    patients: int = 0  # who lay in it: their practice has gone on working since the home was copied
 
 
 class Ward:
@@ -163,6 +164,9 @@ class Ward:
         async with open_store(Settings(home=home, database_url=None, key=None)) as store:
             patient = Patient(store, AgentContext(store, "ward"), bed.integration, bed.stand, bed.proxy)
             try:
+                for _ in range(2 if bed.patients else 0):  # what has gone meanwhile is believed at the second look
+                    await patient.sync()
+                bed.patients += 1
                 yield patient
             finally:
                 await patient.recover()

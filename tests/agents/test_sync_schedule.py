@@ -103,7 +103,7 @@ async def test_a_stream_that_stays_quiet_is_left_in_peace_longer_and_longer(watc
 async def test_every_stream_says_why_in_words(watch: Watch) -> None:
     ours = await watch("dentrix")
     for each in (await ours.streams()).values():
-        assert "assumed, not seen yet" in each.why
+        assert "assumed until" in each.why
     await ours.hours(3, changes=20)
     rhythm = await ours.replan()
     why = (await ours.streams())["patients"].why
