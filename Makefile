@@ -21,7 +21,7 @@ lint: .venv/.ready
 	$(VENV)/lint-imports
 
 test: lint
-	$(VENV)/pytest -q -n 3 --dist loadfile --durations=15
+	$(VENV)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=15
 
 fix: .venv/.ready
 	$(VENV)/ruff format .
