@@ -6,24 +6,25 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from evals.datasets.generate import generated_sets
-from evals.fitting import safe_threshold, upper_bound
+from evals.datasets.vendors import vendor_sets
+from evals.fitting import quiet_threshold, safe_threshold, upper_bound
 from evals.labelled import read_sets
-from evals.learning import Answer, Prepared, calibrate, fit_weights, predict, prepare
-from evals.suites.mapping_figures import Figures, score
-from mappings.model import Scorer, Weights, feature_names
+from evals.learning import Answer, Prepared, calibrate, fit_confidence, fit_weights, predict, prepare
+from evals.suites.mapping_figures import Figures, calibrated, score, sureness
+from mappings.model import Look, Scorer, Weights, feature_names
 from mappings.targets import TargetSpace, canonical_space
 
-VERSION = "1"
-MADE_UP, MADE_UP_IMPORTANCE, FOLDS = 30, 0.4, 5
-# A column is left aside only where "nothing" is this likely; below, a person is asked. Chosen on left-out systems: some
-# three in four columns without an answer are found, and few mappable ones are lost unasked.
-NO_MATCH = 0.7
+VERSION = "2"
+MADE_UP, MADE_UP_IMPORTANCE, VENDOR_IMPORTANCE = 30, 0.4, 0.7
+MOST_LOST = 0.04  # of the mappable columns of left-out systems that may be left aside unasked
 _WEIGHTS = Path(__file__).resolve().parent.parent / "mappings" / "weights.json"
 
 
@@ -32,68 +33,118 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals.fit_mapping", description=__doc__)
     parser.add_argument("--sets", type=Path, required=True, help="folder of development sets (source.json, truth.csv)")
     parser.add_argument("--out", type=Path, default=_WEIGHTS, help="where the weights go")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to fit with")
     given = parser.parse_args(arguments)
     space = canonical_space()
     real = [prepare(each, space, 1.0) for each in read_sets(given.sets)]
-    made_up = [prepare(each, space, MADE_UP_IMPORTANCE) for each in generated_sets(MADE_UP)]
+    others = other_systems(space)
     command = "python -m evals.fit_mapping --sets ../shared/devsets"
-    left_out = leave_one_out(real, made_up, space)
-    on_made_up = leave_folds_out(real, made_up, space)
-    weights = finished(fit_weights([*real, *made_up], space, VERSION, command), left_out, on_made_up)
+    answers = left_out(real, others, space, given.jobs)
+    weights = finished(fit_weights([*real, *others], space, VERSION, command), answers)
     given.out.write_text(as_json(weights) + "\n", encoding="utf-8")
-    report(left_out, on_made_up, weights)
+    report(answers, weights)
     return 0
 
 
-def leave_one_out(real: Sequence[Prepared], made_up: Sequence[Prepared], space: TargetSpace) -> list[Answer]:
-    """Answers for each real system by weights that never saw it."""
-    answers: list[Answer] = []
-    for left in real:
-        weights = fit_weights([*(each for each in real if each is not left), *made_up], space, VERSION, "")
-        found = predict(left, space, weights)
-        print(f"left out {left.labelled.name}: {score(found)}", file=sys.stderr, flush=True)
-        answers += found
+def other_systems(space: TargetSpace) -> list[Prepared]:
+    """The vendors' published field lists and the made-up systems."""
+    vendors = [prepare(each, space, VENDOR_IMPORTANCE) for each in vendor_sets()]
+    return [*vendors, *(prepare(each, space, MADE_UP_IMPORTANCE) for each in generated_sets(MADE_UP))]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Answers for systems by weights that never saw them: the real ones, and the vendors' and made-up ones."""
+
+    real: tuple[Answer, ...]
+    others: tuple[Answer, ...]
+
+
+def left_out(real: Sequence[Prepared], others: Sequence[Prepared], space: TargetSpace, jobs: int = 1) -> LeftOut:
+    """Every system answered by weights that never saw it.
+
+    Each real system is left out alone among the real ones, together with a part of the others; systems of one vendor are
+    always left out together.
+    """
+    folds = [_fold(at, real, others) for at in range(len(real))]
+    if jobs == 1:
+        found = [_answers(*fold, space) for fold in folds]
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+            found = list(pool.map(_answers, *zip(*folds, strict=True), [space] * len(folds)))
+    names = {each.labelled.name for each in real}
+    answers = [answer for fold in found for answer in fold]
+    return LeftOut(
+        tuple(each for each in answers if each.system in names),
+        tuple(each for each in answers if each.system not in names),
+    )
+
+
+def _fold(at: int, real: Sequence[Prepared], others: Sequence[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
+    """The systems to learn from, and those to answer. What a vendor publishes of a real system is left out with it."""
+    groups = list(dict.fromkeys(_vendor(each) for each in others))
+    away, same = set(groups[at :: len(real)]), _vendor(real[at])
+    kept = [each for each in others if _vendor(each) not in {*away, same}]
+    asked = [each for each in others if _vendor(each) in away]
+    return [*(each for index, each in enumerate(real) if index != at), *kept], [real[at], *asked]
+
+
+def _vendor(each: Prepared) -> str:
+    return each.labelled.vendor or each.labelled.name
+
+
+def _answers(known: Sequence[Prepared], asked: Sequence[Prepared], space: TargetSpace) -> list[Answer]:
+    weights = fit_weights(known, space, VERSION, "")
+    answers = [answer for each in asked for answer in predict(each, space, weights)]
+    first = asked[0].labelled.name
+    print(f"left out {first}: {score([a for a in answers if a.system == first])}", file=sys.stderr, flush=True)
     return answers
 
 
-def leave_folds_out(real: Sequence[Prepared], made_up: Sequence[Prepared], space: TargetSpace) -> list[Answer]:
-    """Answers for the made-up systems, a fifth of them left out at a time."""
-    answers: list[Answer] = []
-    for fold in range(FOLDS):
-        kept = [each for at, each in enumerate(made_up) if at % FOLDS != fold]
-        weights = fit_weights([*real, *kept], space, VERSION, "")
-        for left in made_up[fold::FOLDS]:
-            answers += predict(left, space, weights)
-    return answers
+def finished(draft: Weights, answers: LeftOut) -> Weights:
+    """The weights with calibration and thresholds, all from answers for systems that had been left out."""
+    together = [*answers.real, *answers.others]
+    others = {answer.system for answer in answers.others}
+    importance = {answer.system: 0.1 if answer.system in others else 1.0 for answer in together}
+    return with_thresholds(draft, together, answers.real, importance)
 
 
-def finished(draft: Weights, left_out: Sequence[Answer], on_made_up: Sequence[Answer]) -> Weights:
-    """The weights with calibration and threshold, both from answers for systems that had been left out."""
-    answers = [*left_out, *on_made_up]
-    made_up = {answer.system for answer in on_made_up}
-    importance = {answer.system: 0.1 if answer.system in made_up else 1.0 for answer in answers}
+def with_thresholds(
+    draft: Weights, answers: Sequence[Answer], left_out: Sequence[Answer], importance: dict[str, float]
+) -> Weights:
+    """Calibration and confidence by `answers`, thresholds by `left_out`, the real systems among them."""
     pairs, none = calibrate(answers, importance)
-    calibrated = replace(draft, calibration=pairs, none_calibration=none, no_match=NO_MATCH)
-    return replace(calibrated, accept=acceptance(left_out, calibrated)[0])
+    confidence = fit_confidence(answers, importance)
+    weights = replace(draft, calibration=pairs, none_calibration=none, confidence=confidence)
+    stated = [calibrated(answer, weights) for answer in left_out]
+    mappable = [answer.label.target is not None for answer in left_out]
+    asked = [nothing if nothing > float(pairs[0]) else 0.0 for pairs, nothing in stated]
+    no_match = max(0.5, quiet_threshold(asked, mappable, MOST_LOST))
+    return replace(weights, accept=acceptance(left_out, weights)[0], no_match=round(no_match, 4))
 
 
-def acceptance(answers: Sequence[Answer], weights: Weights) -> tuple[float, int]:
-    """The threshold from which on no left-out system showed an error, and how many answers lie there."""
-    confidence = weights.calibration(np.array([answer.probabilities[0] for answer in answers], np.float32))
-    sure = np.minimum(confidence, [answer.sureness for answer in answers])
-    return safe_threshold([float(each) for each in sure], [a.label.accepts(a.targets[0]) for a in answers])
+def acceptance(answers: Sequence[Answer], weights: Weights) -> tuple[float, int, int]:
+    """The threshold from which on at most one in a hundred left-out answers was wrong, how many lie there, how many
+    of them were wrong."""
+    return safe_threshold(
+        [sureness(each, weights) for each in answers], [each.label.accepts(each.targets[0]) for each in answers]
+    )
 
 
 def as_json(weights: Weights) -> str:
     """The weights as JSON arrays of five digits: small, readable, the same on every machine."""
     raw = {
         "version": weights.version, "command": weights.command, "features": feature_names(),
-        "accept": round(weights.accept, 4), "no_match": weights.no_match, "tables": _arrays(weights.tables), "pairs": _arrays(weights.pairs),
-        "popularity": weights.popularity,
+        "accept": round(weights.accept, 4), "no_match": weights.no_match, "first": _look(weights.first), "second": _look(weights.second),
+        "popularity": weights.popularity, "shares": weights.shares, "confidence": _short(weights.confidence.weights),
         "calibration": {name: _short(values) for name, values in asdict(weights.calibration).items()},
         "none_calibration": {name: _short(values) for name, values in asdict(weights.none_calibration).items()},
     }  # fmt: skip
     return json.dumps(raw, separators=(",", ":"))
+
+
+def _look(look: Look) -> dict[str, object]:
+    return {"tables": _arrays(look.tables), "pairs": [_arrays(each) for each in look.pairs]}
 
 
 def _arrays(scorer: Scorer) -> dict[str, object]:
@@ -104,23 +155,22 @@ def _short(values: np.ndarray) -> object:
     return np.round(values.astype(np.float64), 5).tolist()
 
 
-def report(left_out: Sequence[Answer], on_made_up: Sequence[Answer], weights: Weights) -> None:
+def report(answers: LeftOut, weights: Weights) -> None:
     """Figures for left-out systems, and what the acceptance threshold stands on."""
-    for name, answers in (("real systems, each left out", left_out), ("made-up systems, a fifth left out", on_made_up)):
-        figures: Figures = score(answers, weights)
-        print(f"{name}: {figures}")
-    threshold, count = acceptance(left_out, weights)
-    bound = upper_bound(0, count)
-    print(f"accept from {threshold:.4f}: {count} of {len(left_out)} columns, 0 errors, 95 % bound {bound:.3f}")
-    made_up = [a for a in on_made_up if _sure(a, weights) >= threshold]
-    wrong = sum(not a.label.accepts(a.targets[0]) for a in made_up)
+    for name, of in (("real systems", answers.real), ("vendors' lists and made-up systems", answers.others)):
+        figures: Figures = score(of, weights)
+        print(f"{name}, left out: {figures}")
+    threshold, count, errors = acceptance(answers.real, weights)
+    bound = upper_bound(errors, count)
     print(
-        f"there, made-up systems: {len(made_up)} columns, {wrong} errors, 95 % bound {upper_bound(wrong, len(made_up)):.4f}"
+        f"accept from {threshold:.4f}: {count} of {len(answers.real)} columns, {errors} errors, 95 % bound {bound:.3f}; "
+        f"left aside from {weights.no_match:.4f}"
     )
-
-
-def _sure(answer: Answer, weights: Weights) -> float:
-    return min(float(weights.calibration(np.array([answer.probabilities[0]], np.float32))[0]), answer.sureness)
+    others = [a for a in answers.others if sureness(a, weights) >= threshold]
+    wrong = sum(not a.label.accepts(a.targets[0]) for a in others)
+    print(
+        f"there, the other systems: {len(others)} columns, {wrong} errors, 95 % bound {upper_bound(wrong, len(others)):.4f}"
+    )
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ STEPS = 120
 
 
 def fit_scorer(
-    options: FloatArray, none: FloatArray, wanted: FloatArray, importance: FloatArray, *, hidden: int, ridge: float
-) -> Scorer:
+    options: FloatArray, none: FloatArray, wanted: FloatArray, importance: FloatArray, *, hidden: int, ridge: float,
+    steps: int = STEPS, seed: int = 7,
+) -> Scorer:  # fmt: skip
     """The scorer of least cross-entropy.
 
     `options` (n, k, d), `none` (n, dn), `wanted` (n, k + 1) the share of truth that each option and none have,
@@ -26,33 +27,33 @@ def fit_scorer(
     """
     _, k, d = options.shape
     dn = none.shape[1]
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(seed)
     start = np.concatenate(
         [np.zeros(d), random.normal(0, 0.3, d * hidden), np.zeros(hidden), random.normal(0, 0.3, hidden), np.zeros(dn)]
     )
-    x, z = options.astype(np.float64), none.astype(np.float64)
+    # one flat matrix in single precision: the fit is many products of it with few columns
+    x = np.ascontiguousarray(options.reshape(-1, d), np.float32)
+    z, wished = none.astype(np.float64), wanted.sum(axis=1, keepdims=True)
     weight = importance.astype(np.float64) / float(importance.sum())
 
     def loss(flat: Float64) -> tuple[float, Float64]:
-        linear, w, b, out, v = _unpacked(flat, d, hidden, dn)
+        linear, w, b, out, v = (each.astype(np.float32) for each in _unpacked(flat, d, hidden, dn))
         units = np.tanh(x @ w + b)
-        scores = np.concatenate([x @ linear + units @ out, (z @ v)[:, None]], axis=1)
+        pairs = (x @ linear + units @ out).reshape(-1, k).astype(np.float64)
+        scores = np.concatenate([pairs, (z @ v)[:, None]], axis=1)
         scores -= scores.max(axis=1, keepdims=True)
         shares = np.exp(scores)
         shares /= shares.sum(axis=1, keepdims=True)
         value = -(weight[:, None] * wanted * np.log(np.maximum(shares, 1e-12))).sum() + ridge * (flat**2).sum()
-        slope = weight[:, None] * (shares * wanted.sum(axis=1, keepdims=True) - wanted)
-        pair = slope[:, :k]
-        back = (pair[:, :, None] * out) * (1 - units**2)
+        slope = weight[:, None] * (shares * wished - wanted)
+        pair = np.ascontiguousarray(slope[:, :k].ravel(), np.float32)
+        back = (pair[:, None] * out) * (1 - units**2)
         gradient = np.concatenate(
-            [
-                np.einsum("nk,nkd->d", pair, x), np.einsum("nkd,nkh->dh", x, back).ravel(), back.sum(axis=(0, 1)),
-                np.einsum("nk,nkh->h", pair, units), slope[:, k] @ z,
-            ]
-        )  # fmt: skip
+            [x.T @ pair, (x.T @ back).ravel(), back.sum(axis=0), units.T @ pair, z.T @ slope[:, k]]
+        ).astype(np.float64)
         return float(value), gradient + 2 * ridge * flat
 
-    linear, w, b, out, v = _unpacked(minimise(loss, start, steps=STEPS), d, hidden, dn)
+    linear, w, b, out, v = _unpacked(minimise(loss, start, steps=steps), d, hidden, dn)
     return Scorer(*(np.asarray(each, np.float32) for each in (linear, w, b, out, v)))
 
 
@@ -87,20 +88,43 @@ def fit_calibration(probabilities: Sequence[float], right: Sequence[float], impo
     return Calibration(np.asarray(xs, np.float32), np.maximum.accumulate(np.asarray(ys, np.float32)))
 
 
-def safe_threshold(confidences: Sequence[float], right: Sequence[bool]) -> tuple[float, int]:
-    """The lowest confidence from which on no error was seen, and how many cases lie there."""
-    order = np.argsort(-np.asarray(confidences), kind="stable")
-    last_safe, count = 1.0, 0
-    values = np.asarray(confidences)
-    for at in order:
-        if not right[at]:
-            break
-        last_safe, count = float(values[at]), count + 1
-    worst = max((float(c) for c, ok in zip(confidences, right, strict=True) if not ok), default=0.0)
-    if last_safe <= worst:  # ties with the first error are not safe
-        safe = sorted((float(c) for c, ok in zip(confidences, right, strict=True) if ok and c > worst), reverse=True)
-        return (safe[-1], len(safe)) if safe else (1.0, 0)
-    return last_safe, count
+def fit_logistic(features: FloatArray, right: FloatArray, importance: FloatArray, ridge: float = 1e-3) -> FloatArray:
+    """The weights (d,) of least cross-entropy of `right` (n,) in [0, 1]; the first feature is the bias, not punished."""
+    x = features.astype(np.float64)
+    weight = importance.astype(np.float64) / float(importance.sum())
+    punished = np.concatenate([[0.0], np.full(x.shape[1] - 1, ridge)])
+
+    def loss(flat: Float64) -> tuple[float, Float64]:
+        scores = x @ flat
+        value = (weight * (np.logaddexp(0, scores) - right * scores)).sum() + (punished * flat**2).sum()
+        slope = x.T @ (weight * (1 / (1 + np.exp(-scores)) - right))
+        return float(value), slope + 2 * punished * flat
+
+    return np.asarray(minimise(loss, np.zeros(x.shape[1]), steps=STEPS), np.float32)
+
+
+def safe_threshold(
+    confidences: Sequence[float], right: Sequence[bool], most_wrong: float = 0.01
+) -> tuple[float, int, int]:
+    """The lowest confidence from which on at most `most_wrong` of the cases are errors, how many cases lie there, and
+    how many of them are errors."""
+    values = np.asarray(confidences, np.float64)
+    order = np.argsort(-values, kind="stable")
+    errors = np.cumsum(~np.asarray(right, bool)[order])
+    cases = np.arange(1, len(order) + 1)
+    last_of_tie = np.append(values[order][:-1] > values[order][1:], True)  # ties stand or fall together
+    good = np.flatnonzero((errors <= most_wrong * cases) & last_of_tie)
+    if not len(good):
+        return 1.0, 0, 0
+    at = int(good[-1])
+    return float(values[order][at]), at + 1, int(errors[at])
+
+
+def quiet_threshold(nothing: Sequence[float], mappable: Sequence[bool], most_lost: float) -> float:
+    """The lowest probability of nothing from which on at most `most_lost` of the mappable columns are left aside."""
+    lost = np.sort([p for p, is_mappable in zip(nothing, mappable, strict=True) if is_mappable])[::-1]
+    allowed = int(most_lost * len(lost))
+    return float(lost[allowed]) + 1e-4 if allowed < len(lost) else 0.5
 
 
 def upper_bound(errors: int, cases: int, level: float = 0.95) -> float:

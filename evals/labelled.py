@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from knowledge.errors import BadInput
-from mappings.schema import Schema
+from mappings.records import PracticeFacts
+from mappings.schema import Scalar, Schema, Transform
 
 Target = tuple[str, str]  # entity, field
+_ANYWHERE = PracticeFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,36 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class TransformTruth:
+    """The right transform of a mapped column, and what each of its samples means (None: nothing).
+
+    Samples of a table stand row by row, so a transform that reads several columns can be run on them. `other` is a
+    second reading that all samples allow (day and month, point and comma) with another result: then the right answer is
+    `review` with both. `values` are the meanings under `transform`, in canonical form.
+    """
+
+    transform: Transform
+    values: tuple[Scalar, ...] = ()
+    other: Transform | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LabelledSchema:
-    """One system: its schema and a label for each (table, column)."""
+    """One system: its schema and a label for each (table, column), by the words in which sets are left out.
+
+    `generator` is `real`, `vendor` (a published field list) or the name of the generator that made it; systems of one
+    `vendor` are left out together. `transforms` has the mapped columns whose right transform is known.
+    """
 
     name: str
     schema: Schema
     labels: dict[tuple[str, str], Label]
+    language: str = ""
+    domain: str = ""
+    generator: str = "real"
+    vendor: str = ""
+    transforms: dict[tuple[str, str], TransformTruth] = field(default_factory=dict)
+    practice: PracticeFacts = _ANYWHERE
 
 
 def read_sets(folder: Path) -> list[LabelledSchema]:
@@ -52,10 +78,11 @@ def read_sets(folder: Path) -> list[LabelledSchema]:
 
 
 def _read_set(folder: Path) -> LabelledSchema:
-    schema = Schema.model_validate(json.loads((folder / "source.json").read_text(encoding="utf-8")))
+    raw = json.loads((folder / "source.json").read_text(encoding="utf-8"))
+    schema = Schema.model_validate(raw)
     with (folder / "truth.csv").open(encoding="utf-8", newline="") as lines:
         labels = dict(_labels(csv.DictReader(lines)))
-    return LabelledSchema(folder.name, schema, labels)
+    return LabelledSchema(folder.name, schema, labels, language=raw.get("language", ""), vendor=folder.name)
 
 
 def _labels(lines: csv.DictReader[str]) -> Iterator[tuple[tuple[str, str], Label]]:
@@ -67,5 +94,5 @@ def _labels(lines: csv.DictReader[str]) -> Iterator[tuple[tuple[str, str], Label
         yield (line["source_table"], line["source_column"]), label
 
 
-def _target(entity: str, field: str) -> Target | None:
-    return (entity, field) if entity and field else None
+def _target(entity: str, name: str) -> Target | None:
+    return (entity, name) if entity and name else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evals.fitting import fit_calibration, fit_scorer
+from evals.fitting import fit_calibration, fit_logistic, fit_scorer
 from evals.labelled import Label, LabelledSchema, Target
-from mappings.engine import claims, classify_tables, raw_probabilities
+from mappings.context import FirstLook, Surroundings, look_around, table_context_features
+from mappings.engine import again, claims, column_features, first_look, popularity, second_look
 from mappings.features import (
     Signals,
     choose_candidates,
@@ -18,13 +20,28 @@ from mappings.features import (
     pair_features,
     table_features,
 )  # fmt: skip
-from mappings.model import Calibration, Weights
+from mappings.model import Calibration, Confidence, Look, Scorer, Weights, confidence_features
 from mappings.reading import read_schema
 from mappings.targets import FloatArray, TargetSpace
 
-HIDDEN, RIDGE, TABLE_RIDGE = 6, 6e-4, 1e-4
-TRAINING_CANDIDATES = 24
+HIDDEN, RIDGE, TABLE_RIDGE = 8, 6e-4, 1e-4
+TRAINING_CANDIDATES, FIRST_STEPS, SECOND_STEPS = 16, 60, 100
+LOOK_FOLDS, SCORERS = 3, 2
 _SAME = Calibration(np.array([0, 1], np.float32), np.array([0, 1], np.float32))
+
+# the raw probability of the first as it stands: its odds, which the feature holds divided by four
+_FIRST = Confidence(np.array([0, 4, 0, 0, 0, 0], np.float32))
+
+Features = tuple[FloatArray, FloatArray]  # of the options, of none
+Training = tuple[FloatArray, FloatArray, FloatArray]  # features of the options, of none, and the wanted shares
+
+
+@dataclass(frozen=True)
+class _Second:
+    """What the second look stands on."""
+
+    first: FirstLook
+    around: Surroundings
 
 
 @dataclass(frozen=True)
@@ -86,23 +103,108 @@ def _table_truth(table_of: np.ndarray, labels: Sequence[Label], space: TargetSpa
 
 
 def fit_weights(systems: Sequence[Prepared], space: TargetSpace, version: str, command: str) -> Weights:
-    """Uncalibrated weights of these systems."""
-    tables = fit_scorer(
-        np.concatenate([each.table_options for each in systems]), np.concatenate([each.table_none for each in systems]),
+    """Uncalibrated weights of these systems.
+
+    The second look is fitted on first looks by weights that never saw the system looked at: what a look at a new system
+    is worth, not at a known one.
+    """
+    draft = _draft(systems, space, version, command)
+    looks = _first_looks(systems, space, draft)
+    around = [look_around(each.signals, space, look) for each, look in zip(systems, looks, strict=True)]
+    tables = [
+        again(each.table_options, each.table_none, table_context_features(each.signals, space, look, near))
+        for each, look, near in zip(systems, looks, around, strict=True)
+    ]
+    entities = _entities_left_out(systems, tables)
+    parts = [
+        _column_training(each, space, classified, draft, _Second(look, near))
+        for each, classified, look, near in zip(systems, entities, looks, around, strict=True)
+    ]
+    second = Look(_fit_tables(systems, tables), _fit_several(systems, parts))
+    return replace(draft, first=_fit_first(systems, space, draft), second=second)
+
+
+def _draft(systems: Sequence[Prepared], space: TargetSpace, version: str, command: str) -> Weights:
+    """Weights that hold only what is counted."""
+    nothing = Look(Scorer(*(np.zeros(0, np.float32) for _ in range(5))), ())
+    return Weights(
+        nothing, nothing, _popularity(systems, space), _shares_of_fields(systems, space), _SAME, _SAME, _FIRST, 1.0, 0.5, version, command,
+    )  # fmt: skip
+
+
+def _fit_first(systems: Sequence[Prepared], space: TargetSpace, draft: Weights) -> Look:
+    options = [(each.table_options, each.table_none) for each in systems]
+    tables = _fit_tables(systems, options)
+    known = [Look(tables, ()).entities(*each) for each in options]
+    parts = [
+        _column_training(each, space, entities, draft, None) for each, entities in zip(systems, known, strict=True)
+    ]
+    return Look(tables, (_fit_columns(systems, parts, hidden=0, steps=FIRST_STEPS),))
+
+
+def _first_looks(systems: Sequence[Prepared], space: TargetSpace, draft: Weights) -> list[FirstLook]:
+    """Each system's first look by weights fitted on other systems."""
+    looks: list[FirstLook | None] = [None] * len(systems)
+    for fold in range(min(LOOK_FOLDS, len(systems))):
+        others = [each for at, each in enumerate(systems) if at % LOOK_FOLDS != fold] or list(systems)
+        weights = replace(draft, first=_fit_first(others, space, draft))
+        for at in range(fold, len(systems), LOOK_FOLDS):
+            each = systems[at]
+            looks[at] = first_look(each.signals, space, each.table_options, each.table_none, weights)
+    return [look for look in looks if look is not None]
+
+
+def _entities_left_out(systems: Sequence[Prepared], tables: Sequence[Features]) -> list[FloatArray]:
+    """What each system's tables carry by scorers fitted on other systems."""
+    found: list[FloatArray] = [np.zeros(0, np.float32)] * len(systems)
+    for fold in range(min(LOOK_FOLDS, len(systems))):
+        others = [at for at in range(len(systems)) if at % LOOK_FOLDS != fold] or list(range(len(systems)))
+        look = Look(_fit_tables([systems[at] for at in others], [tables[at] for at in others]), ())
+        for at in range(fold, len(systems), LOOK_FOLDS):
+            found[at] = look.entities(*tables[at])
+    return found
+
+
+def _fit_tables(systems: Sequence[Prepared], features: Sequence[Features]) -> Scorer:
+    return fit_scorer(
+        np.concatenate([options for options, _ in features]), np.concatenate([none for _, none in features]),
         np.concatenate([each.table_truth for each in systems]),
         np.concatenate([np.full(len(each.table_truth), each.importance, np.float32) for each in systems]),
         hidden=0, ridge=TABLE_RIDGE,
     )  # fmt: skip
-    popularity = _popularity(systems, space)
-    draft = Weights(tables, tables, popularity, _SAME, _SAME, 1.0, 0.5, version, command)
-    parts = [_pair_training(each, space, draft) for each in systems]
+
+
+def _fit_several(systems: Sequence[Prepared], parts: Sequence[Training]) -> tuple[Scorer, ...]:
+    """Scorers of the same columns, each with its own start and its own weighting of the systems."""
+    return tuple(_fit_columns(systems, parts, hidden=HIDDEN, steps=SECOND_STEPS, seed=seed) for seed in range(SCORERS))
+
+
+def _fit_columns(
+    systems: Sequence[Prepared], parts: Sequence[Training], *, hidden: int, steps: int, seed: int | None = None
+) -> Scorer:
+    drawn = np.ones(len(systems)) if seed is None else np.random.default_rng(seed).gamma(2.0, 0.5, len(systems))
     options, none, wanted = (np.concatenate([part[at] for part in parts]) for at in range(3))
-    pairs = fit_scorer(
-        options, none, wanted,
-        np.concatenate([np.full(len(each.labels), each.importance, np.float32) for each in systems]),
-        hidden=HIDDEN, ridge=RIDGE,
-    )  # fmt: skip
-    return Weights(tables, pairs, popularity, _SAME, _SAME, 1.0, 0.5, version, command)
+    importance = [
+        np.full(len(each.labels), each.importance * share, np.float32)
+        for each, share in zip(systems, drawn, strict=True)
+    ]
+    return fit_scorer(
+        options, none, wanted, np.concatenate(importance), hidden=hidden, ridge=RIDGE, steps=steps, seed=seed or 0
+    )
+
+
+def _shares_of_fields(systems: Sequence[Prepared], space: TargetSpace) -> dict[str, float]:
+    """By field, how many of a table's columns that map to it are not the first, twice over and at most 1."""
+    first: defaultdict[Target, float] = defaultdict(float)
+    more: defaultdict[Target, float] = defaultdict(float)
+    for each in systems:
+        tables = each.signals.reading.table_of
+        found = Counter((int(at), label.target) for at, label in zip(tables, each.labels, strict=True) if label.target)
+        for (_, target), count in found.items():
+            first[target] += each.importance
+            more[target] += (count - 1) * each.importance
+    names = [(field.table, field.name) for field in space.fields]
+    return {f"{t}.{f}": round(min(1.0, 2 * more[t, f] / (first[t, f] + more[t, f] + 2)), 3) for t, f in names}
 
 
 def _popularity(systems: Sequence[Prepared], space: TargetSpace) -> dict[str, float]:
@@ -113,10 +215,12 @@ def _popularity(systems: Sequence[Prepared], space: TargetSpace) -> dict[str, fl
     return {path: round(float(np.log(count) / 3), 4) for path, count in counts.items()}
 
 
-def _pair_training(each: Prepared, space: TargetSpace, draft: Weights) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _column_training(
+    each: Prepared, space: TargetSpace, entities: FloatArray, draft: Weights, second: _Second | None
+) -> Training:
     """Options, none and wanted shares; a right field that was not among the candidates takes the last one's place."""
-    entities = classify_tables(each.signals, space, draft)
-    chosen = choose_candidates(each.signals, space, entities, TRAINING_CANDIDATES)
+    before = None if second is None else second.first.fields
+    chosen = choose_candidates(each.signals, space, entities, TRAINING_CANDIDATES, before)
     index = {(field.table, field.name): at for at, field in enumerate(space.fields)}
     wanted = np.zeros((len(chosen), chosen.shape[1] + 1), np.float32)
     for row, label in enumerate(each.labels):
@@ -128,9 +232,10 @@ def _pair_training(each: Prepared, space: TargetSpace, draft: Weights) -> tuple[
             at = int(found[0]) if len(found) else place
             chosen[row, at] = index[target]
             wanted[row, at] += share
-    popularity = np.array([draft.popularity[f"{f.table}.{f.name}"] for f in space.fields], np.float32)
-    options = pair_features(each.signals, space, entities, chosen, popularity)
-    return options, none_features(each.signals, space, entities), wanted
+    if second is None:
+        options = pair_features(each.signals, space, entities, chosen, popularity(space, draft))
+        return options, none_features(each.signals, space, entities), wanted
+    return *column_features(each.signals, space, entities, second.first, second.around, chosen, draft), wanted
 
 
 def _shares(label: Label) -> list[tuple[Target | None, float]]:
@@ -144,8 +249,10 @@ def _shares(label: Label) -> list[tuple[Target | None, float]]:
 
 def predict(system: Prepared, space: TargetSpace, weights: Weights) -> list[Answer]:
     """The uncalibrated answers for every column of a system."""
-    entities = classify_tables(system.signals, space, weights)
-    chosen, raw = raw_probabilities(system.signals, space, entities, weights)
+    options, none = system.table_options, system.table_none
+    first = first_look(system.signals, space, options, none, weights)
+    second = second_look(system.signals, space, options, none, first, weights)
+    entities, chosen, raw = second.entities, second.chosen, second.raw
     names = [(field.table, field.name) for field in space.fields]
     index = {name: at for at, name in enumerate(space.tables)}
     reading, claimed = system.signals.reading, claims(entities)
@@ -171,6 +278,15 @@ def calibrate(answers: Sequence[Answer], importance: dict[str, float]) -> tuple[
     ]
     none = [(a.none, float(_right(a.label, None)), importance[a.system]) for a in answers]
     return fit_calibration(*zip(*rows, strict=True)), fit_calibration(*zip(*none, strict=True))
+
+
+def fit_confidence(answers: Sequence[Answer], importance: dict[str, float]) -> Confidence:
+    """How likely the first candidate is right, from answers for systems left out."""
+    pairs = np.array([answer.probabilities[:2] for answer in answers], np.float32)
+    none, claim = (np.array([getattr(a, name) for a in answers], np.float32) for name in ("none", "sureness"))
+    right = np.array([float(answer.label.accepts(answer.targets[0])) for answer in answers], np.float32)
+    weight = np.array([importance[answer.system] for answer in answers], np.float32)
+    return Confidence(fit_logistic(confidence_features(pairs, none, claim), right, weight))
 
 
 def _right(label: Label, answer: Target | None) -> float:

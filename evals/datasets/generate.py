@@ -87,7 +87,10 @@ def _system(number: int, random: Random) -> LabelledSchema:
         if random.random() < 0.6:
             builder.add_other(name, columns)
     name = f"made_up_{number:02d}_{manner.language}"
-    return LabelledSchema(name, Schema(name=name, system=name, tables=tuple(builder.tables)), builder.labels)
+    return LabelledSchema(
+        name, Schema(name=name, system=name, tables=tuple(builder.tables)), builder.labels, language=manner.language,
+        generator="made_up", vendor=name,
+    )  # fmt: skip
 
 
 def _manner(language: str, random: Random) -> Manner:
