@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from mappings.targets import FloatArray, TargetSpace
 
-# Fields that several columns of a table may feed: parts of a text or a time, notes, one value a column of a wide row.
-_SHARED = {
-    "Patient.notes": 0.8, "Patient.address_line1": 0.6, "Appointment.start": 0.7, "Appointment.end": 0.5,
-    "EyeMeasurement.value": 1.0, "Patient.last_name": 0.3, "Coverage.subscriber_name": 0.7, "Prescription.notes": 0.7,
-    "DiagnosticResult.description": 0.5, "Charge.description": 0.3, "Appointment.notes": 0.6,
-    "Location.address_line1": 0.6, "Charge.code": 0.2, "Coverage.member_id": 0.3,
-}  # fmt: skip
 
-
-def sharing(space: TargetSpace) -> FloatArray:
-    """(n_fields,) how far a second column may claim the same field, in [0, 1]."""
-    return np.array([_SHARED.get(f"{field.table}.{field.name}", 0.0) for field in space.fields], np.float32)
+def sharing(space: TargetSpace, shares: Mapping[str, float]) -> FloatArray:
+    """(n_fields,) how far a second column may claim the same field, in [0, 1]: `shares` by field, as it was learnt."""
+    known = shares if space.canonical else {}
+    usual = float(np.median(list(shares.values()))) if shares else 0.0
+    return np.array([known.get(f"{field.table}.{field.name}", usual) for field in space.fields], np.float32)
 
 
 def assign_jointly(

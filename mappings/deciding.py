@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from knowledge.canonical import CanonicalField, canonical_model
 from knowledge.glossary import vocabularies
 from mappings.column_types import TypeGroup
 from mappings.engine import Ranking
-from mappings.explaining import explain
+from mappings.explaining import Explainer
 from mappings.hinting import contradiction
 from mappings.inference import Ambiguous, Known, Unread, infer
 from mappings.kinds import Profile
@@ -33,7 +34,9 @@ from mappings.schema import (
 from mappings.targets import TargetSpace
 
 BY_KEY = 0.99
-_SURE_TABLE = 0.6  # how surely a table must carry its entity before the catalogue's keys decide
+_SURE_TABLE = 0.85  # how surely a table must carry its entity before the catalogue's keys decide
+_NEARLY, _WORTH_A_TIE = 0.6, 0.1
+_BY_CATALOGUE = Evidence(signal="catalogue", score=1.0, detail="the catalogue's key says so")
 _OPPOSITE = frozenset({"hidden", "deleted"})
 
 
@@ -47,6 +50,15 @@ class Decider:
     practice: PracticeFacts | None
     top_k: int
 
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.ranking, self.space)
+
+    @cached_property
+    def _words_of(self) -> list[CanonicalField | None]:
+        """The canonical field of each target; None where the target is another schema."""
+        return [_canonical(self.space, at) if self.space.canonical else None for at in range(len(self.space.fields))]
+
     def lines(self) -> list[ColumnMapping]:
         """A line for each column, in the source's order."""
         keyed = keys_decide(self.ranking, self.space) if self.space.canonical else {}
@@ -55,30 +67,48 @@ class Decider:
     def _line(self, row: int, keyed: int | None) -> ColumnMapping:
         reading = self.ranking.signals.reading
         column, table = reading.columns[row], reading.tables[reading.table_of[row]]
-        chosen = [int(at) for at in self.ranking.chosen[row, : self.top_k]]
-        confidences = [float(each) for each in self.ranking.probabilities[row, : self.top_k]]
+        chosen = self.ranking.chosen[row, : self.top_k].tolist()
+        confidences = self.ranking.probabilities[row, : self.top_k].tolist()
+        places = {at: place for place, at in enumerate(chosen)}
         none = float(self.ranking.none[row])
         if keyed is not None:
             chosen, confidences, none = _put_first(keyed, chosen, confidences, none)
-        profile = reading.profiles[row]
-        first, problem = self._first(row, chosen[0], confidences[0], profile, keyed is not None)
-        others = [self._candidate(row, at, p) for at, p in zip(chosen[1:], confidences[1:], strict=True)]
-        decision = self._decision(row, chosen[0], confidences[0], none, problem, keyed is not None)
+        evidence = [
+            self._explainer.explain(row, places.get(at), at, p) for at, p in zip(chosen, confidences, strict=True)
+        ]
+        evidence[0] = (*((_BY_CATALOGUE,) if keyed is not None else ()), *evidence[0], *self._tie(chosen, confidences))
+        readings: dict[str, Transform] = {}
+        problem = None
+        if keyed is None and self._is_nothing(confidences[0], none):  # nobody is asked: its values need no check
+            reading_of = self._reading(row, chosen[0], readings)
+            first = [_built(self.space, chosen[0], confidences[0], reading_of, evidence[0])]
+        else:
+            first, problem = self._first(row, chosen[0], confidences[0], reading.profiles[row], evidence[0])
+        others = [
+            _built(self.space, at, p, self._reading(row, at, readings), why)
+            for at, p, why in zip(chosen[1:], confidences[1:], evidence[1:], strict=True)
+        ]
+        decision = self._decision(confidences[0], none, problem, by_key=keyed is not None)
         return ColumnMapping(
             source_table=table.name, source_column=column.name, candidates=(*first, *others)[: self.top_k],
             no_match=round(none, 4), decision=decision,
         )  # fmt: skip
 
+    def _tie(self, chosen: Sequence[int], confidences: Sequence[float]) -> tuple[Evidence, ...]:
+        """That the second candidate is nearly as likely as the first, where it is."""
+        if len(chosen) < 2 or confidences[0] < _WORTH_A_TIE or confidences[1] < _NEARLY * confidences[0]:
+            return ()
+        other = self.space.fields[chosen[1]]
+        detail = f"{other.table}.{other.name} is nearly as likely"
+        return (Evidence(signal="near_tie", score=round(confidences[1] / confidences[0], 1), detail=detail),)
+
     def _first(
-        self, row: int, at: int, confidence: float, profile: Profile, by_key: bool
+        self, row: int, at: int, confidence: float, profile: Profile, evidence: tuple[Evidence, ...]
     ) -> tuple[list[Candidate], str | None]:
         """The leading candidate, twice where its samples can be read in two ways, and what keeps it from acceptance."""
-        evidence = explain(self.ranking, self.space, row, at)
-        if by_key:
-            evidence = (Evidence(signal="catalogue", score=1.0, detail="the catalogue's key says so"), *evidence)
-        if not self.space.canonical:
+        field = self._words_of[at]
+        if field is None:
             return [_built(self.space, at, confidence, Copy(), evidence)], None
-        field = _canonical(self.space, at)
         column = self.ranking.signals.reading.columns[row]
         lookup = self._lookup(row, field)
         if lookup is not None:
@@ -107,8 +137,10 @@ class Decider:
 
     def _oriented(self, row: int, field: CanonicalField, transform: Transform) -> Transform:
         """`hidden` and `deleted` say the opposite of `active`."""
+        if field.name != "active" or not isinstance(transform, Boolean | Copy):
+            return transform
         words = {atom for slot in self.space.lexicon.slots(self._column(row).name) for atom in slot.atoms}
-        if isinstance(transform, Boolean | Copy) and field.name == "active" and words & _OPPOSITE:
+        if words & _OPPOSITE:
             known = transform if isinstance(transform, Boolean) else Boolean()
             return known.model_copy(update={"invert": True})
         return transform
@@ -129,25 +161,27 @@ class Decider:
     def _column(self, row: int) -> Column:
         return self.ranking.signals.reading.columns[row]
 
-    def _candidate(self, row: int, at: int, confidence: float) -> Candidate:
-        return _built(self.space, at, confidence, self._reading(row, at), explain(self.ranking, self.space, row, at))
+    def _reading(self, row: int, at: int, known: dict[str, Transform]) -> Transform:
+        """What the samples need to become this field too: a person may choose it instead of the first.
 
-    def _reading(self, row: int, at: int) -> Transform:
-        """What the samples need to become this field too: a person may choose it instead of the first."""
-        if not self.space.canonical:
+        `known` keeps the column's readings: fields of one type read alike, but for codes.
+        """
+        field = self._words_of[at]
+        if field is None:
             return Copy()
-        inferred = infer(_canonical(self.space, at), self.ranking.signals.reading.profiles[row])
-        return inferred.reading if isinstance(inferred, Known) else Copy()
+        alike = field.path if field.type in ("code", "integer") else field.type
+        if alike not in known:
+            inferred = infer(field, self.ranking.signals.reading.profiles[row])
+            known[alike] = inferred.reading if isinstance(inferred, Known) else Copy()
+        return known[alike]
 
-    def _decision(
-        self, row: int, at: int, confidence: float, none: float, problem: str | None, by_key: bool
-    ) -> Decision:
-        if none > confidence and none >= self.weights.no_match:
+    def _is_nothing(self, confidence: float, none: float) -> bool:
+        return none > confidence and none >= self.weights.no_match
+
+    def _decision(self, confidence: float, none: float, problem: str | None, *, by_key: bool) -> Decision:
+        if not by_key and self._is_nothing(confidence, none):
             return "no_match"
-        reading = self.ranking.signals.reading
-        index = self.space.tables.index(self.space.fields[at].table)
-        sure = min(confidence, float(self.ranking.claims[reading.table_of[row], index]))
-        accepted = by_key or (self.space.canonical and sure >= self.weights.accept)
+        accepted = by_key or (self.space.canonical and confidence >= self.weights.accept)
         return "accept" if accepted and problem is None else "review"
 
 

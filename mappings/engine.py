@@ -7,6 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from mappings.assignment import assign_jointly, sharing
+from mappings.context import (
+    FirstLook,
+    Surroundings,
+    context_features,
+    context_none_features,
+    look_around,
+    table_context_features,
+)  # fmt: skip
+from mappings.contributions import contributions
 from mappings.features import (
     Signals,
     choose_candidates,
@@ -15,7 +24,7 @@ from mappings.features import (
     pair_features,
     table_features,
 )  # fmt: skip
-from mappings.model import Weights
+from mappings.model import Weights, confidence_features
 from mappings.reading import read_schema
 from mappings.schema import Schema
 from mappings.targets import FloatArray, TargetSpace
@@ -27,7 +36,8 @@ class Ranking:
 
     `chosen` (n_columns, k) are field indices by falling probability, `probabilities` (n_columns, k) and `none`
     (n_columns,) calibrated, together never above 1. `entities` (n_tables, n_target_tables) classifies the tables;
-    what is missing to 1 is "none of them".
+    what is missing to 1 is "none of them". `moved` (n_columns, EXPLAINED, SIGNALS) is what each signal did for the
+    leading candidates, in log odds.
     """
 
     signals: Signals
@@ -36,19 +46,81 @@ class Ranking:
     none: FloatArray
     entities: FloatArray
     claims: FloatArray
+    moved: FloatArray
+
+
+EXPLAINED = 5
 
 
 def rank(source: Schema, space: TargetSpace, weights: Weights) -> Ranking:
     """Rank every column of the source against the target space."""
     signals = compute_signals(read_schema(source, space), space)
-    entities = classify_tables(signals, space, weights)
-    chosen, raw = raw_probabilities(signals, space, entities, weights)
-    return _calibrated(signals, chosen, raw, entities, weights)
+    options, none = table_features(signals, space)
+    first = first_look(signals, space, options, none, weights)
+    second = second_look(signals, space, options, none, first, weights)
+    return _calibrated(signals, second, weights)
 
 
-def classify_tables(signals: Signals, space: TargetSpace, weights: Weights) -> FloatArray:
-    """(n_tables, n_target_tables) probabilities."""
-    return weights.tables.probabilities(*table_features(signals, space))[:, :-1]
+def first_look(
+    signals: Signals, space: TargetSpace, options: FloatArray, none: FloatArray, weights: Weights
+) -> FirstLook:
+    """Tables and columns each for themselves. `options` and `none` are the features of the tables."""
+    entities = weights.first.entities(options, none)
+    chosen = choose_candidates(signals, space, entities)
+    pairs = pair_features(signals, space, entities, chosen, popularity(space, weights))
+    found = weights.first.targets(pairs, none_features(signals, space, entities))
+    fields = np.zeros((len(chosen), len(space.fields)), np.float32)
+    np.put_along_axis(fields, chosen, found[:, :-1], axis=1)
+    return FirstLook(fields, found[:, -1], entities)
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """What the tables carry, the candidates `chosen` (n_columns, k), their `features` (n_columns, k, d), and `raw`
+    (n_columns, k + 1): their probabilities with none after joint assignment, as fitted and not yet calibrated."""
+
+    entities: FloatArray
+    chosen: np.ndarray
+    features: FloatArray
+    raw: FloatArray
+
+
+def second_look(
+    signals: Signals, space: TargetSpace, options: FloatArray, none: FloatArray, first: FirstLook, weights: Weights
+) -> SecondLook:
+    """Tables and columns once more, with what stands around them."""
+    around = look_around(signals, space, first)
+    entities = weights.second.entities(*again(options, none, table_context_features(signals, space, first, around)))
+    chosen = choose_candidates(signals, space, entities, first=first.fields)
+    features, nothing = column_features(signals, space, entities, first, around, chosen, weights)
+    raw = weights.second.targets(features, nothing)
+    shared = sharing(space, weights.shares)
+    return SecondLook(entities, chosen, features, assign_jointly(raw, chosen, signals.reading.table_of, shared))
+
+
+def column_features(
+    signals: Signals, space: TargetSpace, entities: FloatArray, first: FirstLook, around: Surroundings,
+    chosen: np.ndarray, weights: Weights,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """The features of the second look: of the chosen pairs and of none."""
+    pairs = pair_features(signals, space, entities, chosen, popularity(space, weights))
+    none = none_features(signals, space, entities)
+    own = context_features(signals, first, around, chosen), context_none_features(signals, first, around)
+    return again(pairs, none, own)
+
+
+def again(
+    options: FloatArray, none: FloatArray, context: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """The features of the first look with those of the second behind them."""
+    return np.concatenate([options, context[0]], axis=2), np.concatenate([none, context[1]], axis=1)
+
+
+def popularity(space: TargetSpace, weights: Weights) -> FloatArray:
+    """(n_fields,) how often a field is met; the usual value for fields that are not the canonical model's."""
+    known = weights.popularity if space.canonical else {}
+    usual = float(np.mean(list(weights.popularity.values()))) if weights.popularity else 0.0
+    return np.array([known.get(f"{f.table}.{f.name}", usual) for f in space.fields], np.float32)
 
 
 def claims(entities: FloatArray) -> FloatArray:
@@ -63,29 +135,28 @@ def claims(entities: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(entities, 1 - rival), np.float32)
 
 
-def raw_probabilities(
-    signals: Signals, space: TargetSpace, entities: FloatArray, weights: Weights
-) -> tuple[np.ndarray, FloatArray]:
-    """Candidates (n_columns, k) and their probabilities with none (n_columns, k + 1) after joint assignment, as fitted
-    and not yet calibrated."""
-    chosen = choose_candidates(signals, space, entities)
-    known = weights.popularity if space.canonical else {}
-    usual = float(np.mean(list(weights.popularity.values()))) if weights.popularity else 0.0
-    popularity = np.array([known.get(f"{f.table}.{f.name}", usual) for f in space.fields], np.float32)
-    pairs = pair_features(signals, space, entities, chosen, popularity)
-    raw = weights.pairs.probabilities(pairs, none_features(signals, space, entities))
-    return chosen, assign_jointly(raw, chosen, signals.reading.table_of, sharing(space))
+def _calibrated(signals: Signals, second: SecondLook, weights: Weights) -> Ranking:
+    order = np.argsort(-second.raw[:, :-1], axis=1, kind="stable")
+    chosen = np.take_along_axis(second.chosen, order, axis=1)
+    pairs = np.take_along_axis(second.raw[:, :-1], order, axis=1)
+    claimed = claims(second.entities)
+    claim = claimed[signals.reading.table_of, signals.table_index[chosen[:, 0]]]
+    stated, none = stated_probabilities(pairs, second.raw[:, -1], claim, weights)
+    moved = contributions(second.features, order[:, :EXPLAINED], weights)
+    return Ranking(signals, chosen, stated, none, second.entities, claimed, moved)
 
 
-def _calibrated(
-    signals: Signals, chosen: np.ndarray, raw: FloatArray, entities: FloatArray, weights: Weights
-) -> Ranking:
-    pairs = weights.calibration(raw[:, :-1])
-    none = weights.none_calibration(raw[:, -1])
-    excess = np.maximum(pairs.sum(axis=1) + none, 1.0)
-    pairs, none = pairs / excess[:, None], none / excess
-    order = np.argsort(-pairs, axis=1, kind="stable")
-    return Ranking(
-        signals, np.take_along_axis(chosen, order, axis=1),
-        np.asarray(np.take_along_axis(pairs, order, axis=1), np.float32), np.asarray(none, np.float32), entities, claims(entities),
-    )  # fmt: skip
+def stated_probabilities(
+    pairs: FloatArray, none: FloatArray, claim: FloatArray, weights: Weights
+) -> tuple[FloatArray, FloatArray]:
+    """Calibrated (n, k) and (n,), together at most 1, of raw ones; `pairs` best first, an order that is kept.
+
+    The first candidate's is its confidence; the others share what that and none leave.
+    """
+    first = weights.confidence(confidence_features(pairs, none, claim))
+    others = np.minimum(weights.calibration(pairs[:, 1:]), first[:, None])
+    nothing = np.minimum(weights.none_calibration(none), 1 - first)
+    left = np.maximum(1 - first - nothing, 0)
+    scale = np.minimum(1.0, left / np.maximum(others.sum(axis=1), 1e-9))
+    stated = np.concatenate([first[:, None], others * scale[:, None]], axis=1)
+    return np.asarray(stated, np.float32), np.asarray(nothing, np.float32)

@@ -13,7 +13,7 @@ from mappings.references import References, find_references
 from mappings.signals import Overlap, phrase_overlap, trigram_cosine
 from mappings.targets import FloatArray, TargetField, TargetSpace
 
-CANDIDATES = 48
+CANDIDATES = 32
 _ID_ATOMS = ("id", "number", "code")
 
 PAIR_FEATURES = (
@@ -26,11 +26,12 @@ PAIR_FEATURES = (
 NONE_FEATURES = (
     "bias", "best_local", "best_local_entity", "best_described", "table_none", "table_best", "technical",
     "table_technical", "unknown", "mentions_other", "primary", "reference", "reference_none", "wide_table", "flag",
-    "described", "best_trigram",
+    "described", "best_trigram", "outside",
 )  # fmt: skip
 TABLE_FEATURES = (
     "name", "name_squared", "described", "votes", "exclusive", "share", "votes_gap", "name_gap", "named_id", "name_phrase",
     "name_rival", "votes_rival", "exclusive_rival", "exclusive_sum", "exclusive_sum_share",
+    "unexplained", "unexplained_sum", "explained_best",
 )  # fmt: skip
 TABLE_NONE_FEATURES = ("bias", "best_name", "best_votes", "technical", "best_exclusive", "columns")
 
@@ -150,6 +151,7 @@ def table_features(signals: Signals, space: TargetSpace) -> tuple[FloatArray, Fl
             name - name.max(axis=1, keepdims=True), _named_id(signals, space),
             overlap.of_phrase, name - name.max(axis=0), votes - votes.max(axis=0), exclusive - exclusive.max(axis=0), together,
             together / np.maximum(together.max(axis=1, keepdims=True), 1e-6),
+            *_unexplained(signals, space, sizes),
         ], axis=2,
     )  # fmt: skip
     none = np.stack(
@@ -159,6 +161,17 @@ def table_features(signals: Signals, space: TargetSpace) -> tuple[FloatArray, Fl
         ], axis=1,
     )  # fmt: skip
     return np.asarray(pairs, np.float32), np.asarray(none, np.float32)
+
+
+def _unexplained(signals: Signals, space: TargetSpace, sizes: FloatArray) -> tuple[FloatArray, ...]:
+    """(n_tables, n_target_tables) each: how much of what the columns plainly are the entity does not have, on average and
+    in all; and how far the least unexplained other entity is from it. A table of names with a licence is no patient."""
+    fit = _entity_best(np.maximum(signals.local.score, 0.9 * signals.described.score) ** 2, signals.table_index)
+    left = np.zeros((len(sizes), len(space.tables)), np.float32)
+    np.add.at(left, signals.reading.table_of, fit.max(axis=1, keepdims=True) - fit)
+    mean = left / np.maximum(sizes, 1)[:, None]
+    beyond = left - left.min(axis=1, keepdims=True)
+    return tuple(np.asarray(each, np.float32) for each in (mean, np.log1p(left) / 2, np.log1p(beyond) / 2))
 
 
 def _named_id(signals: Signals, space: TargetSpace) -> FloatArray:
@@ -171,15 +184,18 @@ def _named_id(signals: Signals, space: TargetSpace) -> FloatArray:
 
 
 def choose_candidates(
-    signals: Signals, space: TargetSpace, entities: FloatArray, count: int = CANDIDATES
+    signals: Signals, space: TargetSpace, entities: FloatArray, count: int = CANDIDATES, first: FloatArray | None = None
 ) -> np.ndarray:
-    """(n_columns, k) indices of the fields worth a closer look. `entities` is (n_tables, n_target_tables)."""
+    """(n_columns, k) indices of the fields worth a closer look. `entities` is (n_tables, n_target_tables), `first`
+    (n_columns, n_fields) what an earlier look thought."""
     likely = entities[signals.reading.table_of][:, signals.table_index]
     refers = _reference_agreement(signals, space, entities)
     score = (
         np.maximum(signals.local.score, 0.8 * signals.described.score) + 0.3 * signals.full + 0.3 * signals.trigram
         + 0.6 * np.sqrt(likely) + 0.5 * refers + 0.2 * signals.types + 0.2 * signals.values
     )  # fmt: skip
+    if first is not None:
+        score += 2 * first
     k = min(count, score.shape[1])
     return np.argpartition(-score, k - 1, axis=1)[:, :k]
 
@@ -243,7 +259,7 @@ def none_features(signals: Signals, space: TargetSpace, entities: FloatArray) ->
         likely.max(axis=1), reading.technical, reading.table_technical[reading.table_of], reading.unknown,
         other.min(axis=1), references.primary, references.trust, pointed_none, np.log1p(sizes) / 4,
         np.array([group == "boolean" for group in reading.groups]), reading.descriptions.total > 0,
-        signals.trigram.max(axis=1),
+        signals.trigram.max(axis=1), reading.outside,
     ]  # fmt: skip
     return np.stack([np.asarray(each, np.float32) for each in stack], axis=1)
 

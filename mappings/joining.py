@@ -16,8 +16,11 @@ _ONLY = 0.8  # a column holds only days, or only times, where this much of its s
 def join_times(lines: Sequence[ColumnMapping], reading: Reading) -> list[ColumnMapping]:
     """The lines, those of a day and a time of the same entity joined; decisions stay as they are."""
     joined = list(lines)
-    for at in range(len(reading.tables)):
-        rows = [row for row, of in enumerate(reading.table_of) if of == at and _instant(lines[row])]
+    by_table: dict[int, list[int]] = {}
+    for row, table in enumerate(reading.table_of.tolist()):
+        if _instant(lines[row]):
+            by_table.setdefault(table, []).append(row)
+    for rows in by_table.values():
         days = [row for row in rows if _holds(reading, row, "date")]
         for clock in (row for row in rows if _holds(reading, row, "time")):
             day = _day_of(lines[clock], [(row, lines[row]) for row in days])

@@ -33,6 +33,7 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("code", re.compile(r"[\w./#*+-]{1,24}")),
 )
 _PHONE = re.compile(r"\+?[\d\s()/.\-]{7,24}(?:\s*(?:x|ext\.?)\s*\d+)?", re.IGNORECASE)
+_PAIRS = re.compile(r"\d\d(?:[ .-]\d\d){4}")  # how France and its neighbours write a number to dial
 _SOCIAL_SECURITY = re.compile(r"\d{3}-\d{2}-\d{4}")
 _TRUTH_WORDS = frozenset(
     {"true", "false", "yes", "no", "ja", "nein", "oui", "non", "si", "sí", "sim", "não", "wahr", "falsch"}
@@ -72,6 +73,8 @@ def _is_phone(text: str) -> bool:
     digits = sum(each.isdigit() for each in text)
     if not 7 <= digits <= 15 or not _PHONE.fullmatch(text) or _SOCIAL_SECURITY.fullmatch(text):
         return False
+    if _PAIRS.fullmatch(text):
+        return True
     groups = re.split(r"[\s()/.\-]+", text.strip("()+ "))
     return text.startswith("+") or (len(groups) > 1 and max(map(len, groups)) >= 3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import cast
@@ -14,7 +14,10 @@ from rapidfuzz import fuzz, process
 
 from knowledge.glossary import read_data
 
-TOPICS = ("general", "people", "scheduling", "billing", "clinical", "stock")
+TOPICS = (
+    "general", "people", "identity", "scheduling", "reception", "billing", "ledger", "clinical", "optics", "stock", "outside",
+)  # fmt: skip
+_ANY: frozenset[str] = frozenset()
 STOP = frozenset(
     [
         "of",
@@ -69,6 +72,8 @@ STOP = frozenset(
 # Where one letter means right or left, another word of optics stands beside it.
 _EYE_LETTERS = frozenset("rldg")
 _OPTICS = frozenset({"sphere", "cylinder", "axis", "addition", "prism", "base", "curve", "diameter", "pupillary"})
+
+_LINES = frozenset({"address", "street"})
 
 Atoms = tuple[str, ...]
 Readings = tuple[Atoms, ...]
@@ -126,12 +131,16 @@ _SHORT_PARTS = frozenset(
 )
 
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "a"})
+_FOLDED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "a", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+)
 
 
 def folded(text: str) -> str:
     """Lower case ASCII; German umlauts as two letters, other accents dropped. Keeps the case boundary for `pieces`."""
-    text = text.translate(_FOLDED | {ord(k): v for k, v in (("Ä", "Ae"), ("Ö", "Oe"), ("Ü", "Ue"))})
+    if text.isascii():
+        return text
+    text = text.translate(_FOLDED)
     return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
 
 
@@ -146,19 +155,25 @@ class Slot:
 
     text: str
     readings: Readings = ()
+    languages: tuple[frozenset[str], ...] = ()  # of each reading; empty where no language owns it
+    atoms: frozenset[str] = field(init=False, compare=False, repr=False)
 
-    @property
-    def atoms(self) -> frozenset[str]:
-        return frozenset(atom for reading in self.readings for atom in reading)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "atoms", frozenset(atom for reading in self.readings for atom in reading))
 
 
 class Lexicon:
     """Terms to readings, with compounds taken apart and inflections recognised. Remembers what it has read."""
 
-    def __init__(self, terms: dict[str, Readings], technical: frozenset[str]) -> None:
-        self._terms, self.technical = terms, technical
+    def __init__(
+        self, terms: dict[str, Readings], technical: frozenset[str], languages: dict[tuple[str, Atoms], frozenset[str]]
+    ) -> None:
+        self._terms, self.technical, self._languages = terms, technical, languages
         self.atoms = frozenset(atom for readings in terms.values() for reading in readings for atom in reading)
-        self._long = [term for term in terms if len(term) >= 5]
+        self._long: dict[str, list[str]] = {}  # by first letter, which a slip of the hand hardly ever hits
+        for term in terms:
+            if len(term) >= 5:
+                self._long.setdefault(term[0], []).append(term)
         self._read: dict[str, tuple[Slot, ...]] = {}
 
     def slots(self, name: str, *, limit: int = 24) -> tuple[Slot, ...]:
@@ -175,7 +190,8 @@ class Lexicon:
             if word in self.atoms:
                 atoms.add(word)
             elif word not in STOP:
-                atoms.update(atom for slot in self.slots(word) for atom in (slot.readings or ((slot.text,),))[0])
+                said = [slot for slot in self.slots(word) if slot.readings or not slot.text.isdigit()]
+                atoms.update(atom for slot in said for atom in (slot.readings or ((slot.text,),))[0])
         return frozenset(atoms)
 
     def _joined(self, words: list[str]) -> Iterable[Slot]:
@@ -185,7 +201,7 @@ class Lexicon:
                 chunk = words[at : at + width]
                 readings = self._terms.get("".join(chunk))
                 if readings and (width == 1 or len("".join(chunk)) > 3):
-                    yield Slot("".join(chunk), readings)
+                    yield self._slot("".join(chunk), "".join(chunk))
                     break
             else:
                 width = 1
@@ -199,13 +215,18 @@ class Lexicon:
             return
         for shorter in (word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("n")):
             if shorter != word and len(shorter) > 2 and shorter in self._terms:
-                yield Slot(word, self._terms[shorter])
+                yield self._slot(word, shorter)
                 return
         parts = self._compound(word)
         if parts:
-            yield from (Slot(part, self._terms[part]) for part in parts)
+            yield from (self._slot(part, part) for part in parts)
             return
-        yield Slot(word, self._similar(word))
+        like = self._similar(word)
+        yield Slot(word) if like is None else self._slot(word, like)
+
+    def _slot(self, word: str, term: str) -> Slot:
+        readings = self._terms[term]
+        return Slot(word, readings, tuple(self._languages.get((term, each), _ANY) for each in readings))
 
     def _compound(self, word: str) -> list[str]:
         """The word as listed terms with the linking letters of German between them; empty where that fails."""
@@ -225,41 +246,48 @@ class Lexicon:
         # many short pieces are chance: s-t-r-a-n-g-e words fall apart into anything
         return found if found and len(word) / len(found) >= 2.4 else []
 
-    def _similar(self, word: str) -> Readings:
-        """The readings of a term that is all but the same word (a typing error, an ending)."""
+    def _similar(self, word: str) -> str | None:
+        """A term that is all but the same word (a typing error, an ending)."""
         if len(word) < 6:
-            return ()
-        found = process.extractOne(word, self._long, scorer=fuzz.ratio, score_cutoff=88)
-        return () if found is None else self._terms[found[0]]
+            return None
+        found = process.extractOne(word, self._long.get(word[0], ()), scorer=fuzz.ratio, score_cutoff=88)
+        return None if found is None else found[0]
 
 
 def _plausible(slots: Iterable[Slot]) -> list[Slot]:
-    """Single letters mean an eye only beside another word of optics."""
+    """Single letters mean an eye only beside another word of optics, a two the second line only beside an address."""
     found = list(slots)
     sided = any(slot.atoms & {"right", "left"} for slot in found if len(slot.text) > 1)
     optical = not sided and any(slot.atoms & _OPTICS for slot in found)
-    return [slot if optical or slot.text not in _EYE_LETTERS else Slot(slot.text) for slot in found]
+    addressed = any(slot.atoms & _LINES or slot.text == "line" for slot in found)
+    return [
+        Slot(slot.text) if (slot.text in _EYE_LETTERS and not optical) or (slot.text == "2" and not addressed) else slot
+        for slot in found
+    ]
 
 
 @cache
 def lexicon() -> Lexicon:
     """The shipped glossary's lexicon, read once."""
-    readings: dict[str, dict[Atoms, None]] = {}
+    readings: dict[str, dict[Atoms, set[str]]] = {}
     for topic in TOPICS:
         terms = cast("dict[str, dict[str, str]]", read_data(f"terms/{topic}.yaml")["terms"])
         for concept, languages in terms.items():
             atoms = tuple(concept.split())
-            for term in (concept, *_listed(languages)):
-                readings.setdefault("".join(pieces(term)), {})[atoms] = None
+            for language, term in (("en", concept), *_listed(languages)):
+                readings.setdefault("".join(pieces(term)), {}).setdefault(atoms, set()).add(language)
     technical = cast("dict[str, str]", read_data("terms/technical.yaml")["technical"])
     words = frozenset("".join(pieces(term)) for listed in technical.values() for term in listed.split(","))
     readings.pop("", None)
-    return Lexicon({term: tuple(found) for term, found in readings.items()}, words)
+    spoken = {
+        (term, atoms): frozenset(languages) for term, found in readings.items() for atoms, languages in found.items()
+    }
+    return Lexicon({term: tuple(found) for term, found in readings.items()}, words, spoken)
 
 
-def _listed(languages: dict[str, str]) -> Iterable[str]:
-    for terms in languages.values():
-        yield from (term for term in (terms or "").split(",") if term.strip())
+def _listed(languages: dict[str, str]) -> Iterable[tuple[str, str]]:
+    for language, terms in languages.items():
+        yield from ((language, term) for term in (terms or "").split(",") if term.strip())
 
 
 def glossary_files() -> list[str]:

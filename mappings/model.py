@@ -10,6 +10,12 @@ from importlib.resources import files
 
 import numpy as np
 
+from mappings.context import (
+    CONTEXT_FEATURES,
+    CONTEXT_NONE_FEATURES,
+    TABLE_CONTEXT_FEATURES,
+    TABLE_CONTEXT_NONE_FEATURES,
+)  # fmt: skip
 from mappings.features import NONE_FEATURES, PAIR_FEATURES, TABLE_FEATURES, TABLE_NONE_FEATURES
 from mappings.targets import FloatArray
 
@@ -29,11 +35,33 @@ class Scorer:
 
     def probabilities(self, options: FloatArray, none: FloatArray) -> FloatArray:
         """(n, k, d) and (n, dn) to (n, k + 1): the probability of each option, and of none in the last place."""
-        scores = options @ self.linear + np.tanh(options @ self.hidden + self.bias) @ self.out
-        scores = np.concatenate([scores, (none @ self.none)[:, None]], axis=1)
+        scores = np.concatenate([self.scores(options), (none @ self.none)[:, None]], axis=1)
         scores -= scores.max(axis=1, keepdims=True)
         shares = np.exp(scores)
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+    def scores(self, options: FloatArray) -> FloatArray:
+        """(n, k, d) to (n, k)."""
+        scores = options @ self.linear
+        if self.out.size:
+            scores += np.tanh(options @ self.hidden + self.bias) @ self.out
+        return np.asarray(scores, np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Scorers of what tables carry and of what columns mean; several for one question are averaged."""
+
+    tables: Scorer
+    pairs: tuple[Scorer, ...]
+
+    def entities(self, options: FloatArray, none: FloatArray) -> FloatArray:
+        """(n_tables, n_target_tables) probabilities; what is missing to 1 is none of them."""
+        return self.tables.probabilities(options, none)[:, :-1]
+
+    def targets(self, options: FloatArray, none: FloatArray) -> FloatArray:
+        """(n_columns, k + 1) probabilities, none last."""
+        return np.asarray(np.mean([each.probabilities(options, none) for each in self.pairs], axis=0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -51,16 +79,48 @@ class Calibration:
         return np.asarray(0.99 * steps + 0.01 * probabilities, np.float32)
 
 
+CONFIDENCE_FEATURES = ("bias", "first", "over_second", "over_none", "claim", "first_claimed")
+_EDGE = 1e-4
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How likely the first candidate is right: a logistic of what the ranking shows, fitted on systems left out."""
+
+    weights: FloatArray
+
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """(n, CONFIDENCE_FEATURES) to (n,)."""
+        return np.asarray(1 / (1 + np.exp(-(features @ self.weights))), np.float32)
+
+
+def confidence_features(pairs: FloatArray, none: FloatArray, claim: FloatArray) -> FloatArray:
+    """(n, CONFIDENCE_FEATURES) of raw probabilities: `pairs` (n, k) best first, `none` and `claim` (n,).
+
+    The claim is how surely the column's table, and no other, carries the first candidate's entity.
+    """
+    first = np.clip(pairs[:, 0], _EDGE, 1 - _EDGE)
+    second = np.clip(pairs[:, 1], _EDGE, 1) if pairs.shape[1] > 1 else np.full(len(pairs), _EDGE)
+    odds = np.log(first / (1 - first)) / 4
+    stack = [
+        np.ones(len(pairs)), odds, np.log(first / second) / 4, np.log(first / np.clip(none, _EDGE, 1)) / 4, claim,
+        np.maximum(odds, 0) * claim,
+    ]  # fmt: skip
+    return np.stack([np.asarray(each, np.float32) for each in stack], axis=1)
+
+
 @dataclass(frozen=True)
 class Weights:
     """Everything that was fitted, with what made it."""
 
-    tables: Scorer
-    pairs: Scorer
+    first: Look
+    second: Look
     popularity: Mapping[str, float]
+    shares: Mapping[str, float]  # by field: how often a second column of a table that is as likely is right too
     calibration: Calibration
     none_calibration: Calibration
-    accept: float  # no left-out system showed an error at or above this sureness
+    confidence: Confidence
+    accept: float  # from this confidence on, at most one in a hundred answers for left-out systems was wrong
     no_match: float  # from this probability of "nothing" on a column is not asked about
     version: str
     command: str
@@ -78,11 +138,13 @@ def parse_weights(raw: Mapping[str, object]) -> Weights:
     if features != feature_names():
         raise ValueError("weights.json was fitted for other features: run `python -m evals.fit_mapping`")
     return Weights(
-        tables=_scorer(raw["tables"]),
-        pairs=_scorer(raw["pairs"]),
+        first=_look(raw["first"]),
+        second=_look(raw["second"]),
         popularity=dict(raw["popularity"]),  # type: ignore[call-overload]
+        shares=dict(raw["shares"]),  # type: ignore[call-overload]
         calibration=_calibration(raw["calibration"]),
         none_calibration=_calibration(raw["none_calibration"]),
+        confidence=Confidence(np.array(raw["confidence"], np.float32)),
         accept=float(str(raw["accept"])),
         no_match=float(str(raw["no_match"])),
         version=str(raw["version"]),
@@ -95,7 +157,15 @@ def feature_names() -> dict[str, list[str]]:
     return {
         "pairs": list(PAIR_FEATURES), "none": list(NONE_FEATURES),
         "tables": list(TABLE_FEATURES), "table_none": list(TABLE_NONE_FEATURES),
+        "context": list(CONTEXT_FEATURES), "context_none": list(CONTEXT_NONE_FEATURES),
+        "confidence": list(CONFIDENCE_FEATURES),
+        "table_context": list(TABLE_CONTEXT_FEATURES), "table_context_none": list(TABLE_CONTEXT_NONE_FEATURES),
     }  # fmt: skip
+
+
+def _look(raw: object) -> Look:
+    assert isinstance(raw, dict)
+    return Look(_scorer(raw["tables"]), tuple(_scorer(each) for each in raw["pairs"]))
 
 
 def _scorer(raw: object) -> Scorer:

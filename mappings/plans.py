@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
-from knowledge.canonical import CanonicalEntity, CanonicalField, canonical_model
+from knowledge.canonical import EXTRA, CanonicalEntity, CanonicalField, canonical_model
 from knowledge.errors import BadInput
-from mappings.records import PracticeFacts
+from mappings.records import EXTRA_PREFIX, JsonValue, PracticeFacts
 from mappings.schema import (
     Concat,
     Constant,
@@ -23,6 +24,7 @@ from mappings.schema import (
 )
 from mappings.transforms import Convert, compile_transform
 from mappings.transforms.columns import Read, reader_of, split_reader
+from mappings.transforms.values import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,12 @@ def columns_read(mapping: FieldMapping) -> set[str]:
 
 
 def _field_of(mapping: FieldMapping) -> CanonicalField:
+    place = f"{mapping.table}.{mapping.column}"
+    if mapping.field == EXTRA and (mapping.column is None or not isinstance(mapping.transform, Copy)):
+        raise BadInput(place, "is kept under `extra` as it is.", "Leave its transform out.")
     try:
         return canonical_model().field(f"{mapping.entity}.{mapping.field}")
     except KeyError:
-        place = f"{mapping.table}.{mapping.column}"
         raise BadInput(
             place, f"there is no canonical field {mapping.entity}.{mapping.field}", "See `patchbay map --help`."
         ) from None
@@ -167,6 +171,7 @@ def _record_plan(
         feeds += [replace(feed, tells=False) for feed in _feeds(mapping, entity, practice)]
     filled = {feed.field for feed in feeds} | {*entity.identity} | {*entity.required}
     fields = tuple(name for name in entity.fields if name in filled)
+    fields += tuple(dict.fromkeys(feed.field for feed in feeds if feed.field.startswith(EXTRA_PREFIX)))
     return RecordPlan(entity, number, fields, tuple(feeds), unpivoted=shared is not None)
 
 
@@ -185,6 +190,8 @@ def _once(group: Sequence[FieldMapping]) -> Iterable[FieldMapping]:
 
 def _feeds(mapping: FieldMapping, entity: CanonicalEntity, practice: PracticeFacts) -> list[Feed]:
     transform = mapping.transform
+    if mapping.field == EXTRA:
+        return [Feed(f"{EXTRA_PREFIX}{mapping.column}", mapping.column, None, _as_it_is, tells=False)]
     field = entity.fields[mapping.field]
     if isinstance(transform, Split):
         return _split_feeds(mapping, transform, entity, practice)
@@ -192,6 +199,10 @@ def _feeds(mapping: FieldMapping, entity: CanonicalEntity, practice: PracticeFac
     constant = isinstance(transform, Constant)
     tells = not constant and field.name not in entity.required
     return [Feed(field.name, None if constant else mapping.column, reader_of(mapping), convert, tells)]
+
+
+def _as_it_is(raw: object) -> JsonValue:
+    return raw if isinstance(raw, str | int) or (isinstance(raw, float) and isfinite(raw)) else text_of(raw)
 
 
 def _split_feeds(

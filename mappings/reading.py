@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ from mappings.targets import FloatArray, TargetSpace
 
 _UNKNOWN_WEIGHT = 0.7
 _TABLE_WORD, _REPEATED = 0.25, 0.15
+_LEAST_SPOKEN = 0.3  # what a reading of a language that the source does not speak counts
 _DESCRIPTION_SLOTS = 10
 _LABEL_SLOTS = 6
 _SAMPLES = 30  # of a column: more say nothing new about its kind
@@ -50,6 +51,7 @@ class Reading:
     technical: FloatArray  # (n_columns,) share of words that are about data itself
     table_technical: FloatArray
     unknown: FloatArray  # (n_columns,) share of the name's weight that the lexicon does not know
+    outside: FloatArray  # (n_columns,) share of words that are known and mean nothing that any field holds
 
 
 def read_schema(source: Schema, space: TargetSpace) -> Reading:
@@ -62,16 +64,19 @@ def read_schema(source: Schema, space: TargetSpace) -> Reading:
     weights = _local_weights(source.tables, own, table_of, table_slots)
     resolved = _resolve_bare_names(own, weights, table_of)
     descriptions = [slots(column.description or "")[:_DESCRIPTION_SLOTS] for column in columns]
-    names = _bag(own, None, space)
+    spoken = _languages([*own, *table_slots])
+    names = _bag(own, None, space, spoken)
     return Reading(
         tables=source.tables, columns=columns, table_of=table_of, names=names,
-        local=_bag(resolved, weights, space), descriptions=_bag(descriptions, None, space),
-        table_names=_bag(table_slots, None, space),
-        table_descriptions=_bag([slots(t.description or "")[:_DESCRIPTION_SLOTS] for t in source.tables], None, space),
+        local=_bag(resolved, weights, space, spoken), descriptions=_bag(descriptions, None, space, spoken),
+        table_names=_bag(table_slots, None, space, spoken),
+        table_descriptions=_bag(
+            [slots(t.description or "")[:_DESCRIPTION_SLOTS] for t in source.tables], None, space, spoken
+        ),
         groups=tuple(declared_group(column.type) for column in columns),
         profiles=tuple(Profile(Profile.of(column.samples).samples[:_SAMPLES]) for column in columns),
         technical=_technical(own, space), table_technical=_technical(table_slots, space),
-        unknown=_unknown(names),
+        unknown=_unknown(names), outside=_outside(own, space),
     )  # fmt: skip
 
 
@@ -128,35 +133,80 @@ def _resolve_bare_names(
         one = {"first", "last"} & siblings
         if len(strong) == 1 and ("name",) in strong[0].readings and len(one) == 1:
             missing = "last" if "first" in one else "first"
-            renamed = Slot(strong[0].text, ((missing, "name"),))
+            renamed = Slot(strong[0].text, ((missing, "name"),))  # no language: what stands beside it decides
             resolved.append([renamed if slot is strong[0] else slot for slot in slots])
         else:
             resolved.append(list(slots))
     return resolved
 
 
-def _bag(texts: Sequence[Sequence[Slot]], factors: Sequence[Sequence[float]] | None, space: TargetSpace) -> Words:
+def _languages(texts: Sequence[Sequence[Slot]]) -> dict[str, float]:
+    """How far each language's readings count in this source: by how many of its words are that language's alone.
+
+    Column names are English in part everywhere, so English counts at least half.
+    """
+    counts: defaultdict[str, float] = defaultdict(float)
+    for slots in texts:
+        for slot in slots:
+            of = frozenset().union(*slot.languages) if len(slot.text) > 2 else frozenset()
+            for language in of:
+                counts[language] += 1 / len(of) ** 2
+    most = max(counts.values(), default=0.0) + 1
+    weights = {language: max(_LEAST_SPOKEN, min(1.0, 1.5 * (count + 1) / most)) for language, count in counts.items()}
+    return weights | {"en": max(0.5, weights.get("en", 0.5))}
+
+
+def _bag(
+    texts: Sequence[Sequence[Slot]],
+    factors: Sequence[Sequence[float]] | None,
+    space: TargetSpace,
+    spoken: Mapping[str, float],
+) -> Words:
     weighted = np.zeros((len(texts), len(space.atoms)), np.float32)
     present = np.zeros_like(weighted)
     total = np.zeros(len(texts), np.float32)
     for row, slots in enumerate(texts):
         for at, slot in enumerate(slots):
             factor = 1.0 if factors is None else factors[row][at]
-            total[row] += factor * _spread(slot, factor, weighted[row], present[row], space)
+            total[row] += factor * _spread(slot, factor, weighted[row], present[row], space, spoken)
     return Words(weighted, present, total)
 
 
-def _spread(slot: Slot, factor: float, weighted: FloatArray, present: FloatArray, space: TargetSpace) -> float:
-    """Put one slot into a row; returns the slot's weight."""
+def _spread(
+    slot: Slot,
+    factor: float,
+    weighted: FloatArray,
+    present: FloatArray,
+    space: TargetSpace,
+    spoken: Mapping[str, float],
+) -> float:
+    """Put one slot into a row; returns the slot's weight. A reading counts as far as its language is spoken here."""
     readings = slot.readings or ((slot.text,),)
     known = [[space.atoms[atom] for atom in reading if atom in space.atoms] for reading in readings]
     telling = [float(space.weights[at]) for reading in known for at in reading]
     weight = max(telling, default=0.2 if slot.text.isdigit() else _UNKNOWN_WEIGHT)
-    for reading, ats in zip(readings, known, strict=True):
+    said = _said_here(slot, spoken)
+    for reading, ats, share in zip(readings, known, said, strict=True):
         for at in ats:
-            weighted[at] = max(weighted[at], weight * factor / len(reading))
-            present[at] = max(present[at], 1.0 if factor > _REPEATED else 0.5)
+            weighted[at] = max(weighted[at], weight * factor * share / len(reading))
+            present[at] = max(present[at], share * (1.0 if factor > _REPEATED else 0.5))
     return weight
+
+
+def _said_here(slot: Slot, spoken: Mapping[str, float]) -> list[float]:
+    """A share for each reading: 1 for the one whose language is spoken most, less for the others."""
+    if len(slot.languages) < 2:
+        return [1.0] * max(1, len(slot.readings))
+    shares = [max((spoken.get(each, _LEAST_SPOKEN) for each in of), default=1.0) for of in slot.languages]
+    return [share / max(shares) for share in shares]
+
+
+def _outside(texts: Sequence[Sequence[Slot]], space: TargetSpace) -> FloatArray:
+    shares = []
+    for slots in texts:
+        strange = sum(bool(slot.readings) and not any(atom in space.atoms for atom in slot.atoms) for slot in slots)
+        shares.append(strange / len(slots) if slots else 0.0)
+    return np.array(shares, np.float32)
 
 
 def _unknown(names: Words) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 JsonValue = str | int | float | bool | None
+EXTRA_PREFIX = "extra."  # before the source column's name: a record's field that has no canonical name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,25 @@ class CanonicalRecord:
     Values: text, id, code, phone (E.164), country as str; date `YYYY-MM-DD` (partial dates stay partial); datetime
     RFC 3339 in UTC, `2026-11-21T07:00:00Z`; boolean; integer as int; money as str with two decimals; decimal as str
     without trailing zeros. None is "not there". Every mapped field is present. `source_key` is the raw row's key.
+    A column that the tenant keeps is a field `extra.COLUMN`, as the source has it.
     """
 
     entity: str
     id: str
     fields: Mapping[str, JsonValue]
     source_key: str
+
+
+def with_extra(fields: Mapping[str, JsonValue]) -> dict[str, object]:
+    """A record's fields as they are shown: the kept columns by their own names under `extra`, where there are any."""
+    shown: dict[str, object] = {}
+    extra: dict[str, JsonValue] = {}
+    for name, value in fields.items():
+        if name.startswith(EXTRA_PREFIX):
+            extra[name.removeprefix(EXTRA_PREFIX)] = value
+        else:
+            shown[name] = value
+    return {**shown, "extra": extra} if extra else shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from mappings.lexicon import folded
 from mappings.reading import Reading, Words
 from mappings.targets import FloatArray, TargetSpace
 
+_PART = 256  # texts at a time
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -24,21 +26,34 @@ def phrase_overlap(words: Words, matrix: FloatArray, starts: np.ndarray, weights
     """Overlap of every text with every field's phrases.
 
     `matrix` is (n_phrases, n_atoms); `starts` (n_fields,) where each field's phrases begin; `weights` (n_atoms,) how
-    telling an atom is. Returns (n_texts, n_fields) arrays, 0 where nothing is shared.
+    telling an atom is. Returns (n_texts, n_fields) arrays, 0 where nothing is shared. Works through the texts in parts
+    that fit a processor's cache.
     """
-    covered = words.weighted @ matrix.T
-    of_text = np.minimum(covered / np.maximum(words.total, 1e-6)[:, None], 1)
+    n = len(words.total)
+    score, of_text, of_phrase = (np.zeros((n, len(starts)), np.float32) for _ in range(3))
     phrase_weight = np.maximum(matrix @ weights, 1e-6)
-    of_phrase = np.minimum((words.present * weights) @ matrix.T / phrase_weight, 1)
+    for at in range(0, n, _PART):
+        part = slice(at, at + _PART)
+        if words.total[part].any():
+            score[part], of_text[part], of_phrase[part] = _overlap(words, part, matrix, starts, weights, phrase_weight)
+    return Overlap(score, of_text, of_phrase)
+
+
+def _overlap(
+    words: Words, part: slice, matrix: FloatArray, starts: np.ndarray, weights: FloatArray, phrase_weight: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    covered = words.weighted[part] @ matrix.T
+    of_text = np.minimum(covered / np.maximum(words.total[part], 1e-6)[:, None], 1)
+    of_phrase = np.minimum((words.present[part] * weights) @ matrix.T / phrase_weight, 1)
     both = of_text + of_phrase
     score = np.zeros_like(both)
     np.divide(2 * of_text * of_phrase, both, out=score, where=both > 0)
     best = np.maximum.reduceat(score, starts, axis=1)
     chosen = score >= np.repeat(best, np.diff([*starts, matrix.shape[0]]), axis=1) - 1e-6
-    return Overlap(
+    return (
         best,
-        np.maximum.reduceat(np.where(chosen, of_text, 0), starts, axis=1),
-        np.maximum.reduceat(np.where(chosen, of_phrase, 0), starts, axis=1),
+        np.maximum.reduceat(of_text * chosen, starts, axis=1),
+        np.maximum.reduceat(of_phrase * chosen, starts, axis=1),
     )
 
 

@@ -147,7 +147,7 @@ def schema_space(schema: Schema) -> TargetSpace:
                     or (frozenset(pieces(column.name)) or frozenset({column.name}),),
                 )
             )  # fmt: skip
-    names = tuple(table.name for table in schema.tables)
+    names = tuple(table.name for table in schema.tables if table.columns)
     table_phrases = tuple((_phrase(words, name) or frozenset({name}),) for name in names)
     return TargetSpace(tuple(fields), names, table_phrases, canonical=False, lexicon=words)
 

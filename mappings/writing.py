@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from knowledge.canonical import CanonicalField, canonical_model
+from knowledge.canonical import EXTRA, CanonicalField, canonical_model
 from knowledge.errors import BadInput
 from mappings.records import JsonValue, PracticeFacts
 from mappings.schema import (
@@ -67,7 +67,7 @@ def _first_of_each(pairs: list[FieldMapping]) -> list[FieldMapping]:
     """The pair that a field is written by, where several columns feed it."""
     first: dict[str, FieldMapping] = {}
     for each in pairs:
-        if each.column is not None and each.transform.kind not in _ONE_WAY:
+        if each.column is not None and each.field != EXTRA and each.transform.kind not in _ONE_WAY:
             first.setdefault(each.field, each)
     return list(first.values())
 

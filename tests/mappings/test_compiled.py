@@ -8,7 +8,7 @@ import pytest
 
 from knowledge.errors import BadInput
 from mappings.compiled import CompiledMapping
-from mappings.records import CanonicalRecord, RawRow
+from mappings.records import CanonicalRecord, RawRow, with_extra
 from mappings.schema import (
     CodeMap,
     Concat,
@@ -39,6 +39,18 @@ def test_every_mapped_field_is_there_even_when_empty(pair: Pair, compiled: Compi
     record = made(mapping, {"ID": 7, "VORNAME": "Jörg", "ORT": ""})["Patient 7"]
     assert record.fields == {"id": "7", "first_name": "Jörg", "city": None}
     assert record.source_key == "7"
+
+
+def test_a_kept_column_stays_as_the_source_has_it_and_makes_no_record_of_its_own(pair: Pair, compiled: Compile) -> None:
+    mapping = compiled(pair("ID", "Patient.id"), pair("KASSENART", "Patient.extra"), pair("X", "Coverage.extra"))
+    records = made(mapping, {"ID": 7, "KASSENART": " GKV ", "X": 3})
+    assert [*records] == ["Patient 7"]
+    assert records["Patient 7"].fields == {"id": "7", "extra.KASSENART": " GKV "}
+    assert with_extra(records["Patient 7"].fields) == {"id": "7", "extra": {"KASSENART": " GKV "}}
+    assert mapping.columns("t") == {"ID", "KASSENART", "X"}
+    assert mapping.writable("t", "Patient") == {"id"}
+    with pytest.raises(BadInput, match="kept under `extra` as it is"):
+        compiled(pair("ID", "Patient.id"), pair("GEB", "Patient.extra", Date()))
 
 
 def test_a_second_entity_of_a_row_takes_the_rows_key_and_its_patient(pair: Pair, compiled: Compile) -> None:

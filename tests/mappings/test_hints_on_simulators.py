@@ -16,7 +16,7 @@ from mappings.kinds import Profile
 from mappings.records import PracticeFacts
 from mappings.schema import Column, Hint, Schema, Transform
 from mappings.suggest import suggest
-from tools.adapters.base import Connection, MemoryJournal, MemoryLedger
+from tools.adapters.connection import Connection, MemoryJournal, MemoryLedger
 from tools.adapters.open import open_adapter
 from tools.address import parse_address
 
