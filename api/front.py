@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
+from importlib.resources import files
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -36,6 +37,8 @@ class Front:
             await self._application(scope, receive, send)
         elif scope["path"] == "/readyz":
             await _answer(send, 503, {"status": "not ready", "checks": {"start": "service.starting"}})
+        elif scope["path"] == "/":
+            await _send(send, 503, _waiting_page(), "text/html; charset=utf-8")
         else:
             await _answer(send, 503, _STARTING, "application/problem+json")
 
@@ -64,8 +67,17 @@ _STARTING = {
 
 
 async def _answer(send: Send, status: int, body: object, media_type: str = "application/json") -> None:
-    headers = [(b"content-type", media_type.encode())]
+    await _send(send, status, json.dumps(body).encode(), media_type)
+
+
+async def _send(send: Send, status: int, body: bytes, media_type: str) -> None:
+    headers = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store")]
     if status == 503:
         headers.append((b"retry-after", b"2"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _waiting_page() -> bytes:
+    """For a browser that was quicker than we are: it asks again by itself."""
+    return (files("api") / "portal" / "templates" / "starting.html").read_bytes()

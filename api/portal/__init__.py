@@ -1,0 +1,1 @@
+"""The page that people look at: the conversation, what waits for a decision, the incidents."""
