@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from evals.crash.trial import Plan, run_trial
+from evals.crash.report import Plan
+from evals.crash.trial import run_trial
 
 
 def main() -> int:
@@ -20,10 +21,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7, help="the same seed draws the same moments")
     parser.add_argument("--patients", type=int, default=15, help="of each practice")
     parser.add_argument("--practices", type=int, default=3)
+    parser.add_argument("--seconds", type=float, help="compare after so long, however few have died")
     parser.add_argument("--stop-every", type=int, default=10, help="every so-manieth is stopped and woken; 0: none")
+    parser.add_argument("--json", action="store_true", help="one document for machines")
     parser.add_argument("--keep", help="a folder to leave everything in")
     asked = parser.parse_args()
-    plan = Plan(asked.kills, asked.database, asked.seed, asked.patients, asked.practices, asked.stop_every)
+    plan = Plan(
+        asked.kills, asked.database, asked.seed, asked.patients, asked.practices, asked.seconds, asked.stop_every
+    )
     if asked.keep:
         folder = Path(asked.keep)
         folder.mkdir(parents=True)
@@ -31,7 +36,7 @@ def main() -> int:
     else:
         with tempfile.TemporaryDirectory(prefix="patchbay-crash-") as made:
             report = asyncio.run(run_trial(plan, Path(made)))
-    print(json.dumps(report.as_json(), indent=2))
+    print(json.dumps(report.as_json(), indent=2) if asked.json else report.as_text())
     return 0 if report.good else 1
 
 

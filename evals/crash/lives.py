@@ -1,6 +1,6 @@
 """A warm process that forks one life of `patchbay ARGUMENTS` after another: imports cost seconds, and a life may be short.
 
-Reads one JSON request a line: {"arguments", "environment", "output"} begins a life and answers {"pid"}; {"ended": PID}
+Reads one JSON request a line: {"arguments", "environment", "output", "input"} begins a life and answers {"pid"}; {"ended": PID}
 answers {"code"}, null while it lives. The lives are ordinary processes: whoever knows their number may kill or stop them.
 """
 
@@ -14,6 +14,9 @@ import sys
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import walk_packages
+
+from evals.simulators.serving import end_with
 
 WARM = (
     "agents.driver", "fastapi", "dbos", "langgraph.checkpoint.sqlite.aio", "langgraph.checkpoint.postgres.aio", "tools.detection",
@@ -24,16 +27,18 @@ WARM = (
 def begin_life(request: dict[str, object]) -> int:
     """Fork, and be `patchbay` in the child."""
     sys.stdout.flush()
+    warm = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     code = 99
     try:
+        end_with(warm)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         output = os.open(str(request["output"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(str(request["input"] or os.devnull), os.O_RDONLY), 0)
         os.environ.update(dict(request["environment"]))  # type: ignore[call-overload]
         random.seed()
         sys.argv = ["patchbay", *map(str, request["arguments"])]  # type: ignore[call-overload]
@@ -49,14 +54,17 @@ def begin_life(request: dict[str, object]) -> int:
 
 
 def warm_up() -> None:
-    """Import what a life needs, before the first fork; nothing opens a file or starts a thread."""
-    (command,) = entry_points(group="console_scripts", name="patchbay")
-    command.load()
+    """Import what a life needs, before the first fork; nothing opens a file or starts a thread.
+
+    Of the command nothing is known but its name: the package that it comes out of is imported whole.
+    """
     for name in WARM:
         import_module(name)
-    own = command.value.partition(".")[0]
-    for name in ("app", "jobs.worker", "commands.serve", "commands.worker", "commands.connect", "commands.sync"):
-        import_module(f"{own}.{name}")
+    (command,) = entry_points(group="console_scripts", name="patchbay")
+    command.load()
+    package = import_module(command.module.partition(".")[0])
+    for found in walk_packages(package.__path__, f"{package.__name__}."):
+        import_module(found.name)
 
 
 def main() -> None:

@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 from evals.simulators import Stand
+from evals.simulators.tcp_proxy import TcpProxy
 from knowledge.canonical import canonical_model
 from knowledge.catalogue import manifest_of
 from knowledge.hints import declared_fields
@@ -25,12 +28,23 @@ TELLS_MERGERS = frozenset(
 KEPT_BY_PATIENT = frozenset({"Patient", "CommunicationPreference"})
 
 
+BREAKS = ("upstream.down", "file.share_unavailable")  # whichever of them a system can play
+
+
 @dataclass
 class SimulatedPractice:
-    """One practice of a trial. `expected` is what the outbox must hold by now, over all rounds."""
+    """One practice of a trial. `expected` is what the outbox must hold by now, over all rounds.
+
+    `proxy` stands before its wire where that is a web address; `written` are the family names that we sent it,
+    `held` how often the practice ever held each at once: it may merge or delete such a patient later, as any other.
+    """
 
     stand: Stand
-    integration: str | None = None
+    proxy: TcpProxy | None = None
+    integration: str = ""
+    practice_id: str = ""
+    written: list[str] = field(default_factory=list)
+    held: Counter[str] = field(default_factory=Counter)
     expected: Told = field(default_factory=Counter)
     known: Records = field(default_factory=dict, repr=False)
 
@@ -59,26 +73,57 @@ class SimulatedPractice:
         after = await self.truth()
         self.expected.update(_events(self.stand.system, self.known, after, changes))
         self.known = after
+        names = Counter(str(row.get("last_name")) for (entity, _), row in after.items() if entity == "Patient")
+        self.held |= Counter({name: names[name] for name in self.written})
 
-    async def suffer(self, code: str) -> None:
-        await self.ask("POST", "/faults", {"code": code})
+    @property
+    def address(self) -> str:
+        """What `connect` is told."""
+        if self.proxy is None:
+            return self.stand.address
+        return urlsplit(self.stand.address)._replace(netloc=f"127.0.0.1:{self.proxy.port}").geturl()
+
+    @property
+    def takes_patients(self) -> bool:
+        """Whether its system can be told of a new patient."""
+        return "create_patient" in manifest_of(self.stand.system).method(self.stand.method).operations
+
+    async def writes(self) -> int:
+        """How many writes have come in."""
+        return len(await self.ask("GET", "/writes"))
+
+    async def suffer(self) -> None:
+        """Break what the runs need."""
+        for code in BREAKS:
+            try:
+                await self.ask("POST", "/faults", {"code": code})
+                return
+            except HTTPError:
+                continue
+        raise LookupError(f"{self.stand.system} plays none of {', '.join(BREAKS)}")
 
     async def recover(self) -> None:
         await self.ask("DELETE", "/faults")
 
-    async def differences(self, store: Store) -> list[str]:
-        """Every way in which store and outbox are not what they must be, a line each; no values."""
-        if self.integration is None:
-            return [f"{self.stand.system}: was never onboarded"]
+    async def wrong_records(self, store: Store) -> list[str]:
+        """Every record that is not as the practice holds it, a line each; no values."""
         ours: Records = {
             (entity, record.id): record.fields
             for entity in canonical_model().entities
             async for record in store.records.all(self.integration, entity)
         }
+        return _unlike(self.known, ours)
+
+    async def wrong_events(self, store: Store) -> list[str]:
+        """Every change that the outbox tells too often or not at all."""
         told: Told = Counter(
             (each.entity, each.record_id, each.change) for each in await store.events.list(self.integration)
         )
-        return [*_unlike(self.known, ours), *_miscounted(told, self.expected)]
+        return _miscounted(told, self.expected)
+
+    def wrong_writes(self) -> list[str]:
+        """Every patient whom we sent and whom the practice never held, or held more than once."""
+        return [f"patient {name}: held {self.held[name]} times" for name in self.written if self.held[name] != 1]
 
 
 def _events(

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-READY_SECONDS, COMMAND_SECONDS = 120.0, 300.0
+READY_SECONDS, COMMAND_SECONDS = 600.0, 900.0  # only a machine that is overloaded needs so long
 
 
 @dataclass(eq=False)
@@ -77,11 +77,12 @@ class Lives:
             answer: dict[str, Any] = json.loads(await self._warm.stdout.readline())
         return answer
 
-    async def begin(self, *arguments: str) -> Life:
-        """`patchbay ARGUMENTS`, in a process of its own."""
+    async def begin(self, *arguments: str, told: Path | None = None) -> Life:
+        """`patchbay ARGUMENTS`, in a process of its own; `told` is a file that it reads as standard input."""
         output = self.folder / f"life-{len(self._begun)}.log"
         request: dict[str, object] = {
-            "arguments": arguments, "environment": dict(self.environment), "output": str(output)
+            "arguments": arguments, "environment": dict(self.environment), "output": str(output),
+            "input": str(told) if told else None,
         }  # fmt: skip
         life = Life(self, arguments, (await self.ask(request))["pid"], output)
         self._begun.append(life)
