@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from knowledge.shipped import Knowledge
+from knowledge.spelling import BillingCodes
 
 MethodKind = Literal["rest", "soap", "graphql", "fhir", "hl7v2", "file", "sql", "rpa"]
 Operation = Literal[
@@ -18,12 +21,6 @@ Operation = Literal[
     "update_prescription", "list_measurements", "list_results", "list_coverages", "check_eligibility", "list_charges",
     "list_payments", "list_claims", "list_inventory", "list_communication_preferences", "export_document",
 ]  # fmt: skip
-
-
-class Knowledge(BaseModel):
-    """Shipped data: immutable, unknown fields refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Fingerprint(Knowledge):
@@ -236,6 +233,7 @@ class Manifest(Knowledge):
     fingerprints: tuple[Fingerprint, ...] = ()
     methods: tuple[Method, ...] = Field(min_length=1)
     formats: Formats = Formats()
+    billing_codes: BillingCodes | None = None
     quirks: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()  # what only the practice can know
 

@@ -72,6 +72,20 @@ def _holds_certificates(text: str) -> bool:
     return True
 
 
+def is_document(value: str) -> bool:
+    """Whether a `…_file` field holds the file's contents (PEM) instead of a path, as a login given over HTTP does."""
+    return _is_pem(value)
+
+
+def checked_document(place: str, name: str, text: str) -> str:
+    """A pasted PEM for the field `name`. Raises `BadInput` where it holds no certificate, or no key."""
+    usable = _holds_certificates(text) if name == "ca_file" else "PRIVATE KEY-----" in text
+    if not usable or "-----END " not in text:
+        kind = "certificate" if name == "ca_file" else "private key"
+        raise BadInput(f"{place}, field {name}", f"holds no {kind} in PEM.", "Paste the whole file, first and last line included.")  # fmt: skip
+    return f"{text.strip()}\n"
+
+
 def missing_fields(method: Method, credentials: Credentials) -> list[str]:
     """The required credential fields of a method that are not there."""
     asked = method.auth.ask

@@ -29,7 +29,7 @@ SYNC, DUE, DRIVE, HEAL = "patchbay.sync", "patchbay.due", "patchbay.drive", "pat
 DETECT, DELIVER = "patchbay.detect", "patchbay.deliver"
 QUEUES = {SYNC: "sync", DUE: "sync", DRIVE: "drive", HEAL: "heal", DETECT: "detect", DELIVER: "deliver"}
 
-TICK, PURGE = "patchbay.tick", "patchbay.purge"  # recurring, never enqueued by hand
+TICK, WATCH, PURGE = "patchbay.tick", "patchbay.watch", "patchbay.purge"  # recurring, never enqueued by hand
 KEEP_ENDED, KEEP_RECURRING = timedelta(days=7), timedelta(minutes=10)
 _AT_ONCE = 500
 
@@ -130,7 +130,7 @@ class Jobs:
     async def purge(self, now: datetime | None = None) -> None:
         """Forget what ended long ago, and the recurring ones soon after. Their keys are free again then."""
         now = now or utc_now()
-        for names, kept in ((sorted(QUEUES), KEEP_ENDED), ([TICK, PURGE], KEEP_RECURRING)):
+        for names, kept in ((sorted(QUEUES), KEEP_ENDED), ([TICK, WATCH, PURGE], KEEP_RECURRING)):
             before = (now - kept).isoformat()
             while ended := await self._client.list_workflows_async(
                 name=names, completed_before=before, limit=_AT_ONCE, load_input=False, load_output=False

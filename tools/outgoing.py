@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from knowledge.errors import BadInput, PatchbayError
@@ -30,6 +32,15 @@ METADATA = tuple(
     )
 )  # fmt: skip
 METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+
+
+# What this task checked: whoever asks the resolver a second time may be told another address (DNS rebinding).
+_checked: ContextVar[Mapping[str, tuple[str, ...]]] = ContextVar("_checked", default=MappingProxyType({}))
+
+
+def checked_addresses(host: str) -> tuple[str, ...]:
+    """The addresses that `Outgoing.check_host` allowed for a name in this task; empty where nothing was checked."""
+    return _checked.get().get(host.rstrip(".").lower(), ())
 
 
 @dataclass(eq=False)
@@ -61,8 +72,10 @@ class Outgoing:
         name = host.rstrip(".").lower()
         if name in METADATA_NAMES:
             raise AddressRefused(name, "that is a cloud's metadata", "Name the practice's own system.")
-        for ip in await _resolved(name, port):
+        found = await _resolved(name, port)
+        for ip in found:
             self.check_ip(ip, name)
+        _checked.set({**_checked.get(), name: tuple(dict.fromkeys(map(str, found)))})
 
     def check_ip(self, ip: IpAddress, where: str) -> None:
         """Raises `AddressRefused`."""

@@ -14,7 +14,7 @@ from knowledge.catalogue import manifest_of
 from knowledge.errors import BadInput
 from knowledge.wire_fields import wire_fields
 from mappings.schema import Column, Schema, Table
-from tools.adapters.base import Connection
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
 from tools.address import Address, parse_address
 from tools.credentials import read_credentials

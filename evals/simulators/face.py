@@ -1,5 +1,6 @@
 """A face shows a practice on one system's wire. This is what all faces share and what the control address asks for."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -97,6 +98,12 @@ class Face:
 
     async def end_faults(self) -> None:
         self.faults.clear()
+
+    async def think(self, rows: int) -> None:
+        """What so many rows cost a server that `upstream.slow` lets lack an index: `row_seconds` each."""
+        seconds = self.faults.get("upstream.slow", {}).get("row_seconds", 0)
+        if isinstance(seconds, int | float) and seconds > 0:
+            await asyncio.sleep(rows * seconds)
 
     async def pass_night(self) -> None:
         """What a system does by itself at night; most do nothing. A subclass overrides this."""

@@ -2,7 +2,7 @@
 
 It forwards bytes and understands none of them. What it is told to do holds for open connections and new ones alike:
 
-`latency_seconds` delays every piece, each way. `bytes_per_second` is how much passes, each way and connection.
+`latency_seconds` delays every piece, each way; `answer_seconds` those of the answers alone. `bytes_per_second` is how much passes, each way and connection.
 `black_hole` accepts and swallows: nothing is answered and nothing is closed. `reset` ends every connection by RST, at once
 or after `reset_after_bytes` of answer. `refuse()` stops listening, as a stopped service; `listen()` begins again.
 """
@@ -27,6 +27,7 @@ class TcpProxy:
     target: tuple[str, int]
     port: int = 0
     latency_seconds: float = 0.0
+    answer_seconds: float = 0.0
     bytes_per_second: float | None = None
     black_hole: bool = False
     reset: bool = False
@@ -56,7 +57,7 @@ class TcpProxy:
 
     def behave(self) -> None:
         """Pass everything on, as quickly as it comes."""
-        self.latency_seconds, self.bytes_per_second = 0.0, None
+        self.latency_seconds, self.answer_seconds, self.bytes_per_second = 0.0, 0.0, None
         self.black_hole = self.reset = False
         self.reset_after_bytes = 0
 
@@ -101,8 +102,8 @@ class TcpProxy:
             if self.black_hole:
                 self.swallowed_bytes += len(piece)
                 continue
-            if self.latency_seconds:
-                await asyncio.sleep(self.latency_seconds)
+            if wait := self.latency_seconds + (self.answer_seconds if client is not None else 0.0):
+                await asyncio.sleep(wait)
             if self.bytes_per_second:
                 await asyncio.sleep(len(piece) / self.bytes_per_second)
             if client is not None and self.reset and passed + len(piece) > self.reset_after_bytes:

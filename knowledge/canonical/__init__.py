@@ -16,6 +16,9 @@ FieldType = Literal[
 ]  # fmt: skip
 
 
+EXTRA = "extra"  # `Entity.extra`: a column without a canonical field that a tenant chose to keep, as the source has it
+
+
 @dataclass(frozen=True, slots=True)
 class CanonicalField:
     """One field of an entity. `phi` is 0 none, 1 indirect, 2 direct identifier or health data."""
@@ -71,9 +74,24 @@ class CanonicalModel:
     entities: dict[str, CanonicalEntity]
 
     def field(self, path: str) -> CanonicalField:
-        """The field of `Entity.field`; KeyError where the model has none."""
+        """The field of `Entity.field`; KeyError where the model has none.
+
+        `Entity.extra` is one too, though it is none of the entity's fields: no column belongs there unless a person says so.
+        """
         entity, _, name = path.partition(".")
-        return self.entities[entity].fields[name]
+        known = self.entities[entity]
+        return kept_column(entity) if name == EXTRA else known.fields[name]
+
+    def knows(self, path: str) -> bool:
+        """Whether `Entity.field` (or `Entity.extra`) is a target."""
+        entity, _, name = path.partition(".")
+        return entity in self.entities and (name == EXTRA or name in self.entities[entity].fields)
+
+
+@cache
+def kept_column(entity: str) -> CanonicalField:
+    """What is known of a column that a tenant keeps: nothing, so it is treated like what identifies a person."""
+    return CanonicalField(entity, EXTRA, "text", 2, "Kept as the source has it, under `extra`")
 
 
 @cache

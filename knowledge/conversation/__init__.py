@@ -16,8 +16,8 @@ from pydantic import AfterValidator, ValidationError
 
 from knowledge.catalogue import line_of
 from knowledge.errors import KnowledgeInvalid
-from knowledge.manifest import Knowledge
 from knowledge.phrases import Language
+from knowledge.shipped import Knowledge
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "’": "'", "‘": "'", "`": "'"})
 
@@ -119,7 +119,10 @@ class Manner(Vocabulary):
 
     tells: dict[Language, tuple[str, ...]]
     negations: tuple[str, ...]
+    moved: tuple[str, ...]
+    closings: tuple[Regex, ...]  # of a folded line
     practice_cues: tuple[Regex, ...]
+    practice_joined: tuple[str, ...]
     practice_stops: tuple[str, ...]
     host_cues: tuple[Regex, ...]
     website_cues: tuple[Regex, ...]
@@ -129,6 +132,7 @@ class Manner(Vocabulary):
     column_is: tuple[Regex, ...]
     column_holds: tuple[Regex, ...]
     column_ignored: tuple[Regex, ...]
+    column_kept: tuple[Regex, ...]
     it_is: tuple[Regex, ...]
 
 

@@ -11,10 +11,12 @@ from pydantic import ValidationError
 
 from knowledge.catalogue import line_of
 from knowledge.errors import KnowledgeInvalid
-from knowledge.manifest import Knowledge
+from knowledge.shipped import Knowledge
 
 Risk = Literal["safe", "guarded", "human"]
-Remedy = Literal["wait_for_return", "sync_again", "rename_column", "use_database"]  # what `tools.remedies` can do
+Remedy = Literal[
+    "wait_for_return", "sync_again", "rename_column", "use_database", "smaller_pages"
+]  # what `tools.remedies` can do
 PASSED = 9.0  # weight of: the last run failed by this cause, and everything works now
 
 

@@ -20,8 +20,10 @@ from knowledge.catalogue import catalogue
 from knowledge.hints import declared_fields
 from knowledge.manifest import Manifest, Method
 from mappings.records import JsonValue, PracticeFacts, RawRow
-from tools.adapters.base import Adapter, Connection, Cursor, MemoryJournal, MemoryLedger, Page
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection, MemoryJournal, MemoryLedger
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Cursor, Page
 from tools.address import parse_address
 from tools.protocols.http import HttpAnswer, HttpClient, open_http
 

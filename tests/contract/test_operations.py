@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from knowledge.manifest import Operation
-from tools.adapters.base import Document
+from tools.adapters.operations import Document
 from tools.errors import UnexpectedAnswer, Unsupported
 
 # Fixtures come from conftest.py.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from knowledge.catalogue import catalogue
-from tools.adapters.base import Cursor
+from tools.adapters.pages import Cursor
 
 # Fixtures come from conftest.py: Office (one simulated practice) and Mirror (what its pages brought).
 Office = Any

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.heal_planning import SURE, diagnosed, planned
+from agents.heal_planning import SURE, diagnosed, guidance_for, planned
 from agents.heal_states import Diagnosis, LostColumn, OtherDatabase
+from evals.suites.healing_cases import CASES
 from knowledge.runbooks import runbooks
 from tools.diagnosis.evidence import Evidence
 from tools.diagnosis.posterior import weigh
@@ -107,10 +108,31 @@ def lost(verdict: str, *, structural: bool = False) -> LostColumn:
 def test_a_rename_is_followed_only_as_far_as_the_values_bear_it(
     columns: list[LostColumn], remedy: str | None, risk: str
 ) -> None:
-    plan = planned(
-        Diagnosis(root_cause="schema.column_renamed", probability=0.9, lost=tuple(columns)), BOOKS, 0, "p"
-    )  # fmt: skip
+    works = {"probe.connection": "ok"}
+    diagnosis = Diagnosis(root_cause="schema.column_renamed", probability=0.9, lost=tuple(columns), facts=works)
+    plan = planned(diagnosis, BOOKS, 0, "p")
     assert (plan.remedy, plan.risk) == (remedy, risk)
+    refused = diagnosis.model_copy(update={"facts": {"probe.connection": "auth.credentials_rejected"}})
+    assert planned(refused, BOOKS, 0, "p").remedy is None  # its canary sync would send the refused login again
+
+
+@pytest.mark.parametrize(
+    ("facts", "tries", "remedy", "rows"),
+    [
+        ({"probe.page": "net.timeout", "page.rows": "100"}, 0, "smaller_pages", 10),
+        ({"probe.page": "slow", "page.rows": "1000"}, 1, "smaller_pages", 100),
+        ({"probe.page": "slow", "page.rows": "1000"}, 2, "wait_for_return", None),
+        ({"probe.page": "net.timeout", "page.rows": "10"}, 0, "wait_for_return", None),
+        ({"probe.slow": "about 2 s a call", "page.rows": "100"}, 0, "wait_for_return", None),
+        ({}, 0, "wait_for_return", None),
+    ],
+)
+def test_pages_become_smaller_only_where_single_rows_come_at_once(
+    facts: dict[str, str], tries: int, remedy: str, rows: int | None
+) -> None:
+    seen = {"probe.connection": "ok", **facts}
+    plan = planned(Diagnosis(root_cause="upstream.slow", probability=0.9, facts=seen), BOOKS, tries, "p")
+    assert (plan.remedy, plan.risk, plan.page_rows) == (remedy, "safe", rows)
 
 
 @pytest.mark.parametrize(("found", "remedy"), [(0, None), (1, "use_database"), (2, None)])
@@ -122,7 +144,8 @@ def test_another_database_is_proposed_only_where_exactly_one_holds_our_rows(foun
 
 
 def test_a_third_try_is_a_persons() -> None:
-    diagnosis = Diagnosis(root_cause="schema.column_renamed", probability=0.9, lost=(lost("followed"),))
+    works = {"probe.connection": "ok"}
+    diagnosis = Diagnosis(root_cause="schema.column_renamed", probability=0.9, lost=(lost("followed"),), facts=works)
     assert planned(diagnosis, BOOKS, 1, "p").remedy == "rename_column"
     third = planned(diagnosis, BOOKS, 2, "p")
     assert (third.remedy, third.escalated) == (None, "self.healing_ineffective")
@@ -143,6 +166,28 @@ def test_nothing_that_faults_forbids_is_ever_automatic() -> None:
 
 def test_every_runbook_speaks_both_languages() -> None:
     assert {code for code, book in BOOKS.items() if not {"en", "de"} == set(book.guidance) == set(book.title)} == set()
+
+
+@pytest.mark.parametrize("cause", [*BOOKS, "unknown", "a.code_without_a_runbook"])
+def test_every_cause_that_can_be_named_has_guidance_in_both_languages(cause: str) -> None:
+    plan = planned(Diagnosis(root_cause=cause, probability=0.9), BOOKS, 0, "p")
+    assert plan.guidance.keys() == {"en", "de"}
+    assert min(map(len, plan.guidance.values())) > 40
+    assert plan.guidance["en"] != plan.guidance["de"]
+    assert guidance_for(Diagnosis(root_cause=cause, probability=0.9), plan)
+
+
+def test_every_cause_that_the_suites_inject_and_every_anomaly_has_a_runbook() -> None:
+    anomalies = {"upstream.slow", "data.volume_drop", "data.rejected_rows", "queue.backlog"}
+    assert {each.root_cause for each in CASES} | anomalies <= BOOKS.keys()
+
+
+@pytest.mark.parametrize(
+    "code", ["data.poison_record", "data.identity_missing", "data.encoding", "data.truncated_file"]
+)
+def test_whatever_is_set_aside_is_named(code: str) -> None:
+    found = diagnosed(Evidence({"probe.connection": "ok", "dead.code": code}), BOOKS, "")
+    assert found.root_cause == ("data.poison_record" if code == "data.identity_missing" else code)
 
 
 def test_every_error_of_the_world_has_a_runbook() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -92,6 +94,42 @@ async def test_an_address_that_became_private_is_not_gone_to(store: Any, web: An
     await deliver_events(store, outgoing_of(None, None), clock=clock)
     assert web.seen == []
     assert (await store.webhooks.get(endpoint.id)).last_error == "address.refused"
+
+
+async def test_a_name_is_gone_to_where_it_was_checked_whatever_the_resolver_says_next(
+    store: Any, web: Any, clock: Any, respond: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    really = socket.getaddrinfo
+
+    def turning(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host not in {"hooks.example", b"hooks.example"}:
+            return really(host, *arguments, **options)
+        asked.append(str(host))
+        return really("127.0.0.1" if len(asked) == 1 else "127.0.0.99", *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", turning)
+    web.script = lambda seen: respond(200, {})
+    await store.webhooks.create(web.url.replace("127.0.0.1", "hooks.example") + "/hook", None)
+    await an_incident(store)
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 1
+    assert web.seen[0].headers["host"].startswith("hooks.example")
+    assert len(asked) == 1
+
+
+async def test_what_was_taken_or_given_up_is_forgotten_after_a_while_and_what_is_owed_never(
+    store: Any, web: Any, clock: Any, respond: Any
+) -> None:
+    web.script = lambda seen: respond(200 if seen.target == "/good" else 500, {})
+    good, _ = await store.webhooks.create(web.url + "/good", None)
+    bad, _ = await store.webhooks.create(web.url + "/bad", None)
+    await an_incident(store)
+    await deliver_events(store, HERE, clock=clock)
+    clock.advance(days=31)
+    assert await store.webhooks.purge(timedelta(days=32)) == 0
+    assert await store.webhooks.purge(timedelta(days=30)) == 1
+    assert await store.webhooks.deliveries(good.id, None, 10) == []
+    assert len(await store.webhooks.deliveries(bad.id, None, 10)) == 1
 
 
 def test_a_signature_holds_for_its_secret_its_body_and_its_time_only(clock: Any) -> None:

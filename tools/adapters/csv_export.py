@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mappings.compiled import IDENTITY_MISSING, row_key
 from mappings.records import JsonValue, RawRow
-from tools.adapters.base import BadRow
 from tools.adapters.csv_folder import ROWS, CsvFolderAdapter
+from tools.adapters.pages import BadRow
 from tools.adapters.rest_streams import is_deleted
 from tools.protocols.csv_files import CsvTable
 

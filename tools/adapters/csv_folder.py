@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +20,10 @@ from knowledge.manifest import Operation
 from mappings.compiled import IDENTITY_MISSING, CompiledMapping, row_key
 from mappings.records import RawRow
 from mappings.schema import Column, LeftOut, Schema, Table
-from tools.adapters.base import Adapter, BadRow, Connection, Cursor, Page, Validation
+from tools.adapters.base import Adapter, Validation
+from tools.adapters.connection import Connection
 from tools.adapters.csv_references import reference_of
+from tools.adapters.pages import BadRow, Cursor, Page
 from tools.errors import CursorLost, FileTruncated, PmsError, ShareUnavailable, UnexpectedAnswer, Unsupported
 from tools.protocols.csv_files import CsvTable, NoTable, key_column, read_csv
 from tools.protocols.folder import FolderForbidden
@@ -45,6 +47,15 @@ class Content:
 
     table: CsvTable
     digest: str
+
+
+@dataclass
+class Looked:
+    """What the files of a folder are, by stream where they are tables or will be."""
+
+    tables: dict[str, Content] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    unfinished: dict[str, FileBeingWritten | FileTruncated] = field(default_factory=dict)
 
 
 class CsvFolderAdapter(Adapter):
@@ -82,8 +93,12 @@ class CsvFolderAdapter(Adapter):
         able = [name for name in names if any(fnmatchcase(name.lower(), each) for each in self.patterns)]
         return [self.root / name for name in sorted(able) if not name.startswith(".")]
 
-    async def _content(self, path: Path) -> Content | NoTable:
-        """A file's table, read when its size stood still for two looks; the reason where it holds none."""
+    async def _content(self, stream: str, path: Path) -> Content | NoTable:
+        """A file's table, read when its size stood still for two looks; the reason where it holds none.
+
+        Raises `FileBeingWritten` where its last row, or the table that the mapping reads, is not there yet;
+        `FileTruncated` once it has been so for the folder's `wait_seconds`.
+        """
         first = await asyncio.to_thread(self._stat, path)
         if (path, first.st_size, first.st_mtime_ns) in self._contents:
             return self._contents[path, first.st_size, first.st_mtime_ns]
@@ -97,9 +112,11 @@ class CsvFolderAdapter(Adapter):
             content = Content(await asyncio.to_thread(read_csv, data, self.charset), sha256(data).hexdigest())
         except NoTable as reason:
             content = reason
+        young = time.time() - second.st_mtime < self.wait_seconds
         if isinstance(content, Content) and content.table.cut:
-            young = time.time() - second.st_mtime < self.wait_seconds
             raise (FileBeingWritten if young else FileTruncated)(str(path), "Its last row is not finished.")
+        if isinstance(content, NoTable) and stream in self.codec.tables and young and not data.endswith(b"\n"):
+            raise FileBeingWritten(str(path), "It holds no whole row yet.")
         self._contents[path, first.st_size, first.st_mtime_ns] = content
         return content
 
@@ -109,36 +126,56 @@ class CsvFolderAdapter(Adapter):
         except OSError as error:
             raise ShareUnavailable(str(path), f"{type(error).__name__}.") from error
 
-    async def _tables(self) -> tuple[dict[str, Content], list[LeftOut]]:
-        """Every file that holds a table, and those that hold none."""
-        found: dict[str, Content] = {}
-        left_out: list[LeftOut] = []
+    async def _look(self) -> Looked:
+        """Every file: tables, those that hold none, and those that are not whole, which keep no other from being read."""
+        looked = Looked()
         for name, path in (await self._files()).items():
             if not is_text(path.name):
-                left_out.append(LeftOut(name=shown_name(path.name), reason="its name is not UTF-8 text: rename it"))
+                reason = "its name is not UTF-8 text: rename it"
+                looked.left_out.append(LeftOut(name=shown_name(path.name), reason=reason))
                 continue
-            content = await self._content(path)
+            try:
+                content = await self._content(name, path)
+            except (FileBeingWritten, FileTruncated) as error:
+                looked.unfinished[name] = error
+                continue
             if isinstance(content, Content):
-                found[name] = content
+                looked.tables[name] = content
             else:
-                left_out.append(LeftOut(name=path.name, reason=content.reason))
-        return found, left_out
+                looked.left_out.append(LeftOut(name=path.name, reason=content.reason))
+        if looked.unfinished and not looked.tables:
+            raise next(iter(looked.unfinished.values()))
+        return looked
 
     # -- what every adapter does ---------------------------------------------------------------------------------------
 
     async def validate_connection(self) -> Validation:
         started = time.perf_counter()
-        tables, left_out = await self._tables()
-        if not tables:
-            reason = f"{left_out[0].name}: {left_out[0].reason}" if left_out else "no file in it is named like a table"
+        looked = await self._look()
+        if not looked.tables:
+            first = next(iter(looked.left_out), None)
+            reason = f"{first.name}: {first.reason}" if first else "no file in it is named like a table"
             raise UnexpectedAnswer(shown_name(str(self.root)), reason)
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
-        return Validation(None, milliseconds, dict.fromkeys(tables, "ok"), {"files": str(len(tables))})
+        streams = dict.fromkeys(looked.tables, "ok") | {name: each.code for name, each in looked.unfinished.items()}
+        return Validation(None, milliseconds, streams, {"files": str(len(streams))})
+
+    async def waiting(self) -> list[str]:
+        """Files that are being written right now."""
+        looked = await self._look()
+        return [name for name, each in looked.unfinished.items() if isinstance(each, FileBeingWritten)]
 
     async def introspect(self, samples: int = 100) -> Schema:
-        """Each file as a table: samples from its beginning, middle and end, its key, and references that hold in all rows."""
-        contents, left_out = await self._tables()
-        tables = {name: content.table for name, content in contents.items()}
+        """Each file as a table: samples from its beginning, middle and end, its key, and references that hold in all rows.
+
+        One that is not whole is left out by name, and known at the next look.
+        """
+        looked = await self._look()
+        left_out = looked.left_out + [
+            LeftOut(name=name, reason="its last row is not finished: connect again when it is whole")
+            for name in looked.unfinished
+        ]
+        tables = {name: content.table for name, content in looked.tables.items()}
         keys = {name: key for name, table in tables.items() if (key := key_column(table, name)) is not None}
         described = [
             Table(name=name, rows=len(table.rows), columns=tuple(_columns(name, table, tables, keys, samples)))
@@ -151,7 +188,7 @@ class CsvFolderAdapter(Adapter):
         path = (await self._files()).get(stream)
         if path is None:
             raise ShareUnavailable(str(self.root / stream), "The file is not there.")
-        content = await self._content(path)
+        content = await self._content(stream, path)
         if isinstance(content, NoTable):
             raise UnexpectedAnswer(str(path), content.reason)
         state = cursor.state if cursor else {}

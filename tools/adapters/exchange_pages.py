@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mappings.records import RawRow
-from tools.adapters.base import BadRow, Cursor, Ledger, Page
+from tools.adapters.connection import Ledger
 from tools.adapters.exchange_files import Flaw, Unit, ends_whole, kinds_of
 from tools.adapters.exchange_rows import IDENTITY_MISSING, FileTime, Nameless, StreamReader
 from tools.adapters.exchange_state import file_time, judged
+from tools.adapters.pages import BadRow, Cursor, Page
 from tools.protocols.folder import Entry, ExchangeFolder
 from tools.protocols.gdt import GdtRecord
 from tools.protocols.hl7v2 import encode_message

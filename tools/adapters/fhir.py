@@ -14,10 +14,13 @@ from mappings.compiled import CompiledMapping
 from mappings.records import CanonicalRecord, RawRow
 from mappings.schema import Schema
 from mappings.transforms.values import text_of
-from tools.adapters.base import Adapter, Connection, Cursor, Document, Mended, Page, Validation
+from tools.adapters.base import Adapter, Mended, Validation
+from tools.adapters.connection import Connection
 from tools.adapters.fhir_export import ExportPlace, ExportWalk, kinds_of
 from tools.adapters.fhir_rows import RowForm
 from tools.adapters.fhir_windows import WindowWalk, rule_of
+from tools.adapters.operations import Document
+from tools.adapters.pages import Cursor, Page
 from tools.clock import utc_now
 from tools.errors import (
     ConnectionReset,

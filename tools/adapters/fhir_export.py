@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from knowledge.manifest import StreamSpec
 from mappings.records import JsonValue, RawRow
-from tools.adapters.base import BadRow, Cursor, Page
 from tools.adapters.fhir_rows import RowForm
+from tools.adapters.pages import BadRow, Cursor, Page
 from tools.protocols.bulk import Export, ExportFile, NdjsonRows, look_at_export, read_ndjson, start_export
 from tools.protocols.fhir import FhirClient, Resource
 

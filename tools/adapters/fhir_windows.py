@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from knowledge.manifest import StreamSpec
 from mappings.records import JsonValue, RawRow
-from tools.adapters.base import Cursor, Page
 from tools.adapters.fhir_export import ExportPlace, ExportWalk
 from tools.adapters.fhir_rows import RowForm
+from tools.adapters.pages import Cursor, Page
 from tools.clock import Clock
 from tools.errors import CursorLost, PagingLoop
 from tools.protocols.fhir import FhirClient, SearchPage

@@ -20,12 +20,15 @@ from knowledge.manifest import Operation
 from mappings.compiled import CompiledMapping
 from mappings.records import CanonicalRecord, RawRow
 from mappings.schema import Column, Schema, Table
-from tools.adapters.base import Adapter, Connection, Cursor, Fields, Page, Validation
+from tools.adapters.base import Adapter, Validation
+from tools.adapters.connection import Connection
 from tools.adapters.exchange_files import judge
 from tools.adapters.exchange_pages import StreamWalk
 from tools.adapters.exchange_rows import FileTime, stream_readers
 from tools.adapters.exchange_state import FolderState, file_time, judged, milliseconds_since
 from tools.adapters.exchange_writes import ExchangeWrite, digest_of, message_for
+from tools.adapters.operations import Fields
+from tools.adapters.pages import Cursor, Page
 from tools.errors import ShareUnavailable, TimedOut, UnexpectedAnswer, Unsupported, WriteRefused, WriteUnconfirmed
 from tools.protocols.folder import Entry, ExchangeFolder, FolderEmptied, FolderForbidden, FolderLayout
 from tools.protocols.gdt import GdtRecord

@@ -16,7 +16,9 @@ from knowledge.errors import PatchbayError
 from knowledge.manifest import Operation
 from mappings.records import CanonicalRecord, RawRow
 from mappings.schema import Schema
-from tools.adapters.base import Adapter, Cursor, Document, Fields, Mended, Page, Slot, Validation, WriteReceipt
+from tools.adapters.base import Adapter, Mended, Validation
+from tools.adapters.operations import Document, Fields, Slot, WriteReceipt
+from tools.adapters.pages import Cursor, Page
 from tools.breaker import Breaker, CircuitOpen
 from tools.clock import Clock, utc_now
 from tools.metrics import OK, Call

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from knowledge.manifest import StreamSpec
-from tools.adapters.base import Connection
+from tools.adapters.connection import Connection
 from tools.errors import Unsupported
 
 

@@ -10,7 +10,8 @@ from knowledge.hints import field_hints
 from knowledge.manifest import Method
 from mappings.compiled import CompiledMapping, compile_mapping
 from mappings.schema import Copy, FieldMapping, Mapping, TableMapping, Transform
-from tools.adapters.base import Adapter, Connection
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.errors import Unsupported
 
 # One module per protocol, imported when asked for: `patchbay --help` must not load them.

@@ -12,7 +12,10 @@ from mappings.records import CanonicalRecord, PracticeFacts, RawRow
 from mappings.schema import Datetime, Schema
 from mappings.transforms import compile_transform
 from mappings.transforms.values import text_of
-from tools.adapters.base import Adapter, Connection, Cursor, Page, Slot, Validation
+from tools.adapters.base import Adapter, Validation
+from tools.adapters.connection import Connection
+from tools.adapters.operations import Slot
+from tools.adapters.pages import Cursor, Page
 from tools.adapters.rest_schema import LOOKS, sample_list, spread, table_of
 from tools.adapters.rest_streams import (
     belongs,

@@ -14,7 +14,7 @@ from mappings.compiled import row_key
 from mappings.records import JsonValue, RawRow
 from mappings.transforms.formats import parser, written
 from mappings.transforms.values import text_of
-from tools.adapters.base import Cursor
+from tools.adapters.pages import Cursor
 from tools.protocols.json_path import flatten, scalar_at
 from tools.protocols.paging import ListSource
 from tools.protocols.rest import Json

@@ -14,8 +14,11 @@ from knowledge.manifest import Operation, OperationSpec, StreamSpec
 from mappings.compiled import CompiledMapping
 from mappings.records import CanonicalRecord, JsonValue, RawRow
 from mappings.schema import Column, LeftOut, Schema, Table
-from tools.adapters.base import Adapter, Connection, Cursor, Fields, Page, Validation
+from tools.adapters.base import Adapter, Validation
+from tools.adapters.connection import Connection
 from tools.adapters.narrowing import unasked_columns
+from tools.adapters.operations import Fields
+from tools.adapters.pages import Cursor, Page
 from tools.adapters.sql_queries import Source, change, insertion, matching, target
 from tools.adapters.sql_streams import left_out, streams_of
 from tools.clock import utc_now

@@ -9,12 +9,16 @@ from time import monotonic
 
 from knowledge.errors import PatchbayError
 from tools.adapters.base import Validation
+from tools.adapters.pages import Cursor
 from tools.address import parse_address
+from tools.breaker import CircuitOpen
 from tools.clock import Clock, utc_now
 from tools.diagnosis.lost_columns import LostColumn, find_lost_columns
 from tools.diagnosis.moved_database import MovedDatabase, find_moved_database
 from tools.diagnosis.network_path import follow_path
 from tools.errors import ColumnMissing, RateLimited, TimedOut, WrongDatabase
+from tools.remedies.smaller_pages import rows_a_page
+from tools.store.errors import FencedOut, RunAbandoned
 from tools.store.models import DeadLetter, Integration, Run
 from tools.store.open import Store
 from tools.sync.anomalies import LOOKED_BACK, anomaly_of, is_slow, usual_seconds
@@ -23,10 +27,9 @@ from tools.sync.incidents import active_incidents, entries, failures
 from tools.sync.session import IntegrationBusy, SyncSession, open_session
 from tools.sync.turn import HEALING, MadeWay, Turn
 
-SCHEMA_CODE = ColumnMissing.code
+SCHEMA_CODE, SLOW = ColumnMissing.code, "upstream.slow"
 REFUSAL_HOLDS = timedelta(seconds=60)  # after a refused call, where the run no longer knows how long was asked for
 SLOW_SECONDS = 0.5  # a call that takes less is not slow, whatever is usual
-CALLS_OF_A_LOOK = 2  # a stream: one at the login's look, one for samples
 _ON_THE_WAY = frozenset(
     {
         "net.dns",
@@ -38,6 +41,7 @@ _ON_THE_WAY = frozenset(
         "auth.clock_skew",
     }
 )
+_SAYS_NOTHING = frozenset({None, MadeWay.code, FencedOut.code, RunAbandoned.code})  # how our own work ended, not theirs
 _EMPTY_CODES = frozenset({"data.silent_zero", "data.mass_delete"})
 
 
@@ -59,7 +63,7 @@ class Evidence:
     def works(self) -> bool:
         """The login works, every stream answers, and nothing that is read is missing."""
         broken = {
-            "probe.stream", "probe.schema", "probe.slow", "schema.missing", "schema.table", "source.empty"
+            "probe.stream", "probe.schema", "probe.slow", "probe.page", "schema.missing", "schema.table", "source.empty"
         } & self.facts.keys()  # fmt: skip
         return self.facts.get("probe.connection") == "ok" and not broken
 
@@ -93,11 +97,10 @@ async def gather_evidence(
     if _is_held(evidence, clock()):
         evidence.facts["probe.skipped"] = RateLimited.code  # whoever was just told to wait does not ask how things are
         return evidence
-    began = monotonic()
     try:
         async with open_session(store, integration.id, holder, clock, turn) as session:
             await _look(session, evidence)
-            _note_pace(evidence, monotonic() - began, len(session.streams))
+            await _note_page(session, evidence)
     except IntegrationBusy:
         raise
     except PatchbayError as error:
@@ -106,10 +109,15 @@ async def gather_evidence(
         await _follow(integration, evidence, clock)
     if evidence.facts.get("probe.connection") == WrongDatabase.code:
         await _look_beside(store, integration, evidence)
-    if evidence.works and "run.code" in evidence.facts:
-        evidence.facts["passed"] = evidence.facts["run.code"]
+    note_passed(evidence)
     await _dead_letters(store, integration, evidence)
     return evidence
+
+
+def note_passed(evidence: Evidence) -> None:
+    """What the last run failed by is over, where everything works now."""
+    if evidence.works and "run.code" in evidence.facts:
+        evidence.facts["passed"] = evidence.facts["run.code"]
 
 
 async def _anomalies(store: Store, integration: Integration, evidence: Evidence) -> None:
@@ -136,12 +144,38 @@ async def _backlog(store: Store, integration: Integration, evidence: Evidence) -
 
 
 def _note_pace(evidence: Evidence, seconds: float, streams: int) -> None:
-    """Whether the look itself took far longer than pages of this practice do: it asks a few calls a stream at most."""
+    """Whether asking for the version and a row of each stream took far longer than whole pages of this practice do."""
     told = evidence.facts.get("pace.usual_seconds")
-    a_call = seconds / (CALLS_OF_A_LOOK * max(1, streams))
+    a_call = seconds / (streams + 1)
     timed_out = evidence.facts.get("run.code") == TimedOut.code
     if a_call >= SLOW_SECONDS and (timed_out or (told is not None and is_slow(a_call, float(told)))):
         evidence.facts["probe.slow"] = f"about {a_call:.1f} s a call"
+
+
+async def _note_page(session: SyncSession, evidence: Evidence) -> None:
+    """Single rows come at once: does a whole page, too? Asked where runs were slow or timed out, of one such stream."""
+    slow_runs = evidence.facts.get("run.code") == TimedOut.code or f"anomaly.{SLOW}" in evidence.facts
+    rows, streams = rows_a_page(session.method), [name for name in evidence.streams if name in session.streams]
+    if not slow_runs or "probe.slow" in evidence.facts or rows is None or not streams:
+        return
+    if evidence.facts.get("probe.schema") == TimedOut.code:  # samples are a page, too
+        evidence.facts |= {"probe.page": TimedOut.code, "page.rows": str(rows)}
+        return
+    began, told = monotonic(), evidence.facts.get("pace.usual_seconds")
+    try:
+        await read_a_page(session, streams[0])
+    except (TimedOut, CircuitOpen):
+        evidence.facts |= {"probe.page": TimedOut.code, "page.rows": str(rows)}
+        return
+    seconds = monotonic() - began
+    if seconds >= SLOW_SECONDS and is_slow(seconds, float(told) if told else None):
+        evidence.facts |= {"probe.page": "slow", "page.rows": str(rows), "page.seconds": f"{seconds:.2f}"}
+
+
+async def read_a_page(session: SyncSession, stream: str) -> None:
+    """The page that the next run begins with; nothing is kept."""
+    state = await session.store.streams.get(session.integration.id, stream)
+    await session.adapter.read_page(stream, Cursor.model_validate(state.cursor) if state.cursor else None)
 
 
 def _ends_on_the_way(evidence: Evidence) -> bool:
@@ -173,7 +207,7 @@ async def _last_runs(store: Store, integration: Integration, evidence: Evidence,
     failing: dict[str, list[Run]] = {}
     for state in await store.streams.list(integration.id):
         run = await store.runs.latest(integration.id, state.stream) if state.enabled else None
-        if run is not None and run.status not in {"ok", "running"} and run.code not in {None, MadeWay.code}:
+        if run is not None and run.status not in {"ok", "running"} and run.code not in _SAYS_NOTHING:
             failing.setdefault(run.code or "", []).append(run)
     evidence.codes = tuple(sorted(failing, key=lambda code: -len(failing[code])))
     if not failing:
@@ -187,7 +221,9 @@ async def _last_runs(store: Store, integration: Integration, evidence: Evidence,
 
 
 async def _look(session: SyncSession, evidence: Evidence) -> None:
+    began = monotonic()
     validation = await session.adapter.validate_connection()
+    _note_pace(evidence, monotonic() - began, len(validation.streams))
     evidence.facts["probe.connection"] = "ok"
     if validation.version:
         evidence.facts["probe.version"] = validation.version

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from knowledge.errors import PatchbayError
 from mappings.schema import Mapping
-from tools.adapters.base import Adapter, Connection
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
 from tools.detection.databases import fitting_databases
 from tools.store.models import Integration

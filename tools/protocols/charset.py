@@ -23,6 +23,8 @@ _VOWELS = frozenset("aeiouyäöüAEIOUYÄÖÜ")
 _QUIET = frozenset("§°²³µ€«»–—„“”‚‘’´·…®©\u00a0")  # stands in plain text without proving anything
 _WIDE = re.compile(r"[^\x00-\x7f]")
 _CONTROLS = re.compile(r"[\x80-\x9f]")
+_STRANGE = "[\u0370-\u03ff\u2500-\u25ff÷ⁿ]"  # Greek, frames: what CP437 makes of umlauts that were written in Latin-1
+_NO_WORD = re.compile(f"[A-Za-z]{_STRANGE}|{_STRANGE}[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Reading:
     """A file's text, and how sure its charset is.
 
     `confirmed`: the declaration stood the test (or the text is plain ASCII). `doubtful`: another candidate reads as well.
-    `broken`: no candidate gives a text without control characters.
+    `broken`: no candidate gives a text without control characters, or without Greek and frames inside words.
     """
 
     text: str
@@ -68,7 +70,8 @@ def read_text(data: bytes, declared: str | None, candidates: Sequence[str] = CAN
         return Reading(data.decode(LATIN1), LATIN1, declared, confirmed=False, broken=True)
     points, text = scores[best]
     rivals = [each for each in scores if each != best and scores[each] != scores[best] and scores[each][0] == points]
-    return Reading(text, best, declared, best == declared, bool(rivals), bool(_CONTROLS.search(text)))
+    broken = bool(_CONTROLS.search(text)) or (best != UTF8 and bool(_NO_WORD.search(text)))
+    return Reading(text, best, declared, best == declared, bool(rivals), broken)
 
 
 def score(text: str, charset: str = "") -> float:

@@ -38,6 +38,43 @@ REDIRECTS = (301, 302, 303, 307, 308)
 GONE = (404, 410)
 MOST_PAGES = 10_000
 _REFERENCE = re.compile(r"\b([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
+_NUMBER = re.compile(r"\d{1,5}")  # what vendors number their errors by; anything longer could be a patient's
+# HL7 FHIR R4, value set issue-type: a kind outside of it is the server's own word and is not repeated.
+_KINDS = frozenset(
+    [
+        "invalid",
+        "structure",
+        "required",
+        "value",
+        "invariant",
+        "security",
+        "login",
+        "unknown",
+        "expired",
+        "forbidden",
+        "suppressed",
+        "processing",
+        "not-supported",
+        "duplicate",
+        "multiple-matches",
+        "not-found",
+        "deleted",
+        "too-long",
+        "code-invalid",
+        "extension",
+        "too-costly",
+        "business-rule",
+        "conflict",
+        "transient",
+        "lock-error",
+        "no-store",
+        "exception",
+        "timeout",
+        "incomplete",
+        "throttled",
+        "informational",
+    ]
+)
 # What a manifest's `settings.errors` may call a vendor's code, by fault code.
 _ERRORS: dict[str, type[PmsError]] = {
     error.code: error for error in (CredentialsRejected, Forbidden, QuotaExhausted, CursorLost, UpstreamDown)
@@ -53,12 +90,12 @@ class TokenRefused(TokenExpired):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One issue of an OperationOutcome; `codes` are the vendor's, `text` the coded words, never diagnostics (they may
-    quote a patient)."""
+    """One issue of an OperationOutcome; `codes` are the vendor's, `kind` is FHIR's own. Display, text and diagnostics
+    may quote a patient: of these nothing is ever said on."""
 
     severity: str
     codes: tuple[str, ...]
-    text: str
+    kind: str
     diagnostics: str
 
 
@@ -151,14 +188,13 @@ class FhirClient:
         return Found(deleted=answer.status == 410)
 
     async def create(self, resource: Resource) -> str:
-        """Write once; returns the new id. Raises `WriteRefused` with the vendor's words, or an error of the net."""
+        """Write once; returns the new id. Raises `WriteRefused` with the kinds of its issues, or an error of the net."""
         kind = str(resource["resourceType"])
         answer = await self.request(
             "POST", f"/{kind}", json=dict(resource), headers={"Content-Type": JSON}, accept=(400, 405, 409, 412, 422)
         )
         if answer.status >= 400:
-            words = "; ".join(f"{'/'.join(each.codes)} {each.text}".strip() for each in issues_of(answer))
-            raise WriteRefused(answer.where, words or f"status {answer.status}")
+            raise WriteRefused(answer.where, said_of(issues_of(answer), f"status {answer.status}"))
         made = _REFERENCE.findall(answer.headers.get("location", ""))
         if made and made[-1][0] == kind:
             return str(made[-1][1])
@@ -193,16 +229,21 @@ def explained(answer: HttpAnswer, meanings: Mapping[str, str]) -> PmsError | Non
     if answer.status == 401:
         return TokenRefused(answer.where)
     issues = issues_of(answer)
-    for code, text in ((code, each.text) for each in issues for code in each.codes):
-        fault = meanings.get(code)
+    for code, kind in ((code, each.kind) for each in issues for code in each.codes):
+        fault, said = meanings.get(code), f"{code} {kind}".strip()
         if fault in _ERRORS:
-            return _ERRORS[fault](answer.where, f"{code} {text}")
+            return _ERRORS[fault](answer.where, said)
         if fault == RateLimited.code:
-            return RateLimited(answer.where, f"{code} {text}", retry_after_seconds(answer.headers.get("retry-after")))
+            return RateLimited(answer.where, said, retry_after_seconds(answer.headers.get("retry-after")))
     if answer.status == 400 and issues:
-        words = "; ".join(f"{'/'.join(each.codes)} {each.text}".strip() for each in issues)
-        return UnexpectedAnswer(answer.where, words)
+        return UnexpectedAnswer(answer.where, said_of(issues, "status 400"))
     return None
+
+
+def said_of(issues: Sequence[Issue], otherwise: str) -> str:
+    """The vendor's numbers of the issues and their kinds in FHIR's words, or what we ourselves can say."""
+    words = [" ".join([*filter(_NUMBER.fullmatch, each.codes), each.kind]).strip() for each in issues]
+    return ", ".join(dict.fromkeys(filter(None, words))) or otherwise
 
 
 def issues_of(answer: HttpAnswer) -> list[Issue]:
@@ -222,10 +263,16 @@ def outcome_issues(body: object) -> list[Issue]:
         details = each.get("details")
         details = details if isinstance(details, dict) else {}
         coding = list(_objects(details.get("coding")))
-        words = [coded.get("display") for coded in coding] + [details.get("text")]
-        text = next((str(word) for word in words if word), str(each.get("code") or ""))
         codes = tuple(str(coded["code"]) for coded in coding if coded.get("code"))
-        found.append(Issue(str(each.get("severity") or ""), codes, text, str(each.get("diagnostics") or "")))
+        kind = str(each.get("code") or "")
+        found.append(
+            Issue(
+                str(each.get("severity") or ""),
+                codes,
+                kind if kind in _KINDS else "",
+                str(each.get("diagnostics") or ""),
+            )
+        )
     return found
 
 
@@ -257,7 +304,7 @@ def searchset(answer: HttpAnswer) -> SearchPage:
 def _warnings(answer: HttpAnswer, outcome: Resource) -> list[str]:
     issues = outcome_issues(outcome)
     if grave := [each for each in issues if each.severity in {"fatal", "error"}]:
-        raise UnexpectedAnswer(answer.where, "; ".join(f"{'/'.join(e.codes)} {e.text}" for e in grave))
+        raise UnexpectedAnswer(answer.where, said_of(grave, "an OperationOutcome of severity error"))
     return [code for each in issues for code in each.codes]
 
 

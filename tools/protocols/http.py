@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ import stamina
 
 from knowledge.errors import BadInput
 from knowledge.manifest import Limit
+from tools.credentials import is_document
 from tools.errors import (
     ClockSkewed,
     ConnectionRefused,
@@ -38,6 +40,7 @@ from tools.errors import (
     UpstreamDown,
     WriteRefused,
 )
+from tools.outgoing import checked_addresses
 from tools.protocols.web_address import UNREADABLE, joined, origin_of, where_of
 from tools.resilience import PATIENCE_SECONDS, RateLimiter, WireTally, retry_after_seconds, retry_hook
 
@@ -133,16 +136,19 @@ def open_http(
 
 
 def tls_context(ca_file: str | None = None, client_cert: tuple[str, str] | None = None) -> ssl.SSLContext:
-    """TLS 1.2 or later, always verified; `ca_file` is trusted besides the system's CAs. Raises `BadInput`."""
+    """TLS 1.2 or later, always verified; `ca_file` (a path, or PEM) is trusted besides the system's CAs. Raises `BadInput`."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        if ca_file:
+        if ca_file and is_document(ca_file):
+            context.load_verify_locations(cadata=ca_file)
+        elif ca_file:
             context.load_verify_locations(cafile=ca_file)
         if client_cert:
             context.load_cert_chain(*client_cert)
-    except (OSError, ssl.SSLError) as error:
-        name = ca_file or "client certificate"
+    except (OSError, ssl.SSLError, ValueError) as error:
+        pasted = ca_file is not None and is_document(ca_file)
+        name = "ca_file" if pasted else ca_file or "client certificate"
         raise BadInput(
             f"certificate file {name}", "cannot be used as PEM.", "Name a readable PEM file in the credentials."
         ) from error
@@ -175,9 +181,8 @@ class HttpClient:
         self._total_seconds = timeout_seconds * TOTAL_OVER_SOCKET
         self._rejected: CredentialsRejected | None = None
         try:
-            self._client = httpx.AsyncClient(
-                timeout=timeout_seconds, verify=tls if tls is not None else True, trust_env=False
-            )
+            transport = _CheckedTransport(verify=tls if tls is not None else True, trust_env=False)
+            self._client = httpx.AsyncClient(timeout=timeout_seconds, transport=transport, trust_env=False)
             self._origin = origin_of(self.base)
             if self._origin is None or self._origin[0] not in {"http", "https"} or not self._origin[1]:
                 raise ValueError(base)
@@ -331,6 +336,28 @@ class HttpClient:
         if not same or verb not in SAFE_VERBS or was[0] != now[0]:
             raise EndpointMoved(answer.where, f"It has moved to {now[0]}://{where_of(target)}.")
         return target
+
+
+class _CheckedTransport(httpx.AsyncHTTPTransport):
+    """Connects to the addresses that were checked for a name, never to what the resolver says a moment later.
+
+    Certificate and Host header stay those of the name.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        *others, last = checked_addresses(request.url.host) or (None,)
+        for address in others:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await super().handle_async_request(_sent_to(request, address))
+        return await super().handle_async_request(_sent_to(request, last))
+
+
+def _sent_to(request: httpx.Request, address: str | None) -> httpx.Request:
+    if address is None:
+        return request
+    named = {**request.extensions, "sni_hostname": request.url.host}
+    url = request.url.copy_with(host=address)
+    return httpx.Request(request.method, url, headers=request.headers, stream=request.stream, extensions=named)
 
 
 def session_limit(answer: HttpAnswer) -> PmsError | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import BaseModel, ConfigDict
 
 from knowledge.manifest import Paging
-from tools.errors import EndpointMoved, PagingLoop
+from tools.errors import CursorLost, EndpointMoved, PagingLoop
 from tools.protocols.http import HttpClient
 from tools.protocols.link_trail import lengthened
 from tools.protocols.rest import Json, Listing, listing
@@ -23,7 +23,7 @@ class Place(BaseModel):
 
     `at` is the page number or the offset, `seen` how many places of the list are behind us, `last` the identities of the
     page before, `first` that of the very first row, `total` the count as last claimed, `restarts` how often rows shifted
-    so that the list was begun anew, `trail` the links behind us.
+    so that the list was begun anew, `trail` the links behind us, `rows` the size of the pages that are counted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +36,7 @@ class Place(BaseModel):
     total: int | None = None
     restarts: int = 0
     trail: str = ""
+    rows: int | None = None
 
     @property
     def last_ids(self) -> list[str]:
@@ -69,12 +70,15 @@ class Turn:
 
 
 async def take_turn(http: HttpClient, source: ListSource, place: Place) -> Turn:
-    """Read the page at a place. Raises the client's errors, and `PagingLoop` where the list leads in a circle.
+    """Read the page at a place. Raises the client's errors, `PagingLoop` where the list leads in a circle,
+    and `CursorLost` where the place counts pages of another size.
 
     Rows may shift while a list is paged by number (fault `paging.shifted`). A shrinking count makes us step back so that
     what moved onto an earlier page is read; offsets overlap by one row. At the end the rows seen are compared with the
     count, and too few begin the list anew, `MOST_RESTARTS` times at most.
     """
+    if source.paging.kind == "page" and place.rows not in {None, source.paging.rows}:
+        raise CursorLost(where_of(source.path), "Its pages have another size by now.")
     try:
         answer = await http.get(place.link or source.path, params=None if place.link else _parameters(source, place))
     except EndpointMoved:
@@ -132,8 +136,9 @@ def _by_number(source: ListSource, place: Place, page: Listing, ids: list[str]) 
     step = 1 if paging.kind == "page" else max(1, len(ids) - 1)  # offsets overlap by one row
     first = place.first or ids[0]
     after = Place(
-        at=at + step, seen=seen, last=_BETWEEN.join(ids), first=first, total=page.total, restarts=place.restarts
-    )
+        at=at + step, seen=seen, last=_BETWEEN.join(ids), first=first, total=page.total, restarts=place.restarts,
+        rows=paging.rows,
+    )  # fmt: skip
     return Turn(page.records, after)
 
 

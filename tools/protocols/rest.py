@@ -32,7 +32,7 @@ from tools.resilience import retry_after_seconds
 Json = Mapping[str, object]
 
 _PLACE = re.compile(r"\{(\w+)\}")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\d{4,}")
+_WORD = re.compile(r"\w+")
 
 # What a manifest's `settings.errors` may call an answer, by fault code.
 _ERRORS: dict[str, type[PmsError]] = {
@@ -103,26 +103,25 @@ def explained(answer: HttpAnswer, method: Method) -> PmsError | None:
         body = answer.json()
     except UnexpectedAnswer:
         return None
-    told = scalar_at(body, str(paths.get("code", "error")))
-    message = _QUOTED.sub(
-        "…", str(scalar_at(body, str(paths.get("message", "message"))) or "")
-    )  # it may quote a patient
-    reading = answer.verb in SAFE_VERBS
-    if (
-        reading
-    ):  # nobody can correct anything by it, and a run keeps what is said; whoever writes knows whom it is about
-        message = ""
+    told = str(scalar_at(body, str(paths.get("code", "error"))) or "")
     meanings = method.settings.get("errors")
-    code = meanings.get(str(told)) if isinstance(meanings, dict) else None
+    code = meanings.get(told) if isinstance(meanings, dict) else None
     if isinstance(code, str) and code in _ERRORS:
-        return _ERRORS[code](answer.where, message)
+        return _ERRORS[code](answer.where, told)
     if isinstance(code, str) and code == RateLimited.code:
-        return RateLimited(answer.where, message, retry_after_seconds(answer.headers.get("retry-after")))
-    if answer.status in {400, 409, 422} and told is not None:
-        if reading:
-            return UnexpectedAnswer(answer.where, f"status {answer.status}")
-        return WriteRefused(answer.where, f"{told}: {message}" if message else str(told))
-    return None
+        return RateLimited(answer.where, told, retry_after_seconds(answer.headers.get("retry-after")))
+    if answer.status not in {400, 409, 422} or not told:
+        return None
+    if answer.verb in SAFE_VERBS:
+        return UnexpectedAnswer(answer.where, f"status {answer.status}")
+    named = fields_named(str(scalar_at(body, str(paths.get("message", "message"))) or ""), method)
+    return WriteRefused(answer.where, ", ".join([f"status {answer.status}", *named]))
+
+
+def fields_named(message: str, method: Method) -> list[str]:
+    """The manifest's fields that a refusal speaks of. Nothing else of it is repeated: it may quote any patient."""
+    known = {name for stream in method.streams.values() for name in stream.fields}
+    return [word for word in dict.fromkeys(_WORD.findall(message)) if word in known]
 
 
 def listing(answer: HttpAnswer, paging: Paging, following: str | None = None) -> Listing:

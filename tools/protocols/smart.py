@@ -16,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from knowledge.errors import BadInput
+from tools.credentials import is_document
 from tools.errors import CredentialsRejected, Forbidden, PmsError, ProxyInterference, RateLimited, UnexpectedAnswer
 from tools.protocols.http import HttpAnswer, HttpClient, status_error
 from tools.protocols.web_address import where_of
@@ -33,10 +34,11 @@ _FORBIDDEN = frozenset({"invalid_scope", "unauthorized_client", "access_denied",
 
 
 def load_key(credentials: Mapping[str, str]) -> SigningKey:
-    """The private key of `private_key_file` (PEM): RSA signs RS384, an elliptic curve P-384 ES384. Raises `BadInput`."""
+    """The private key of `private_key_file` (PEM, the file or its contents): RSA signs RS384, an elliptic curve P-384 ES384. Raises `BadInput`."""
     place = "credentials file, field private_key_file"
     try:
-        pem = Path(credentials["private_key_file"]).read_text(encoding="ascii")
+        given = credentials["private_key_file"]
+        pem = given if is_document(given) else Path(given).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(place, "the file cannot be read.", "Name the client's private key as a PEM file.") from error
     for kind in (RSAKey, ECKey):

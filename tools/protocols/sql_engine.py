@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile, gettempdir
 from urllib.parse import quote
 
 import aiosqlite
@@ -23,6 +25,7 @@ from sqlalchemy.types import NullType
 
 from mappings.records import JsonValue
 from tools.address import Address
+from tools.credentials import is_document
 from tools.errors import Unsupported, WrongDatabase
 
 DEFAULT_PORT = 5432
@@ -79,8 +82,24 @@ def _postgres_arguments(credentials: Mapping[str, str], timeout_seconds: float, 
         "prepare_threshold": None,  # a view that is made anew invalidates prepared statements (SQLSTATE 0A000)
     }
     if ca_file := credentials.get("ca_file"):
-        arguments |= {"sslmode": "verify-full", "sslrootcert": ca_file}
+        arguments |= {"sslmode": "verify-full", "sslrootcert": _ca_path(ca_file)}
     return arguments
+
+
+def _ca_path(ca_file: str) -> str:
+    """The CA's file. The driver takes only paths: pasted certificates, which are public, get a file of the temporary
+    folder that is named by their content and readable by our user alone.
+    """
+    if not is_document(ca_file):
+        return ca_file
+    folder = Path(gettempdir()) / f"patchbay-ca-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{sha256(ca_file.encode()).hexdigest()}.pem"
+    if not path.is_file() or path.read_text(encoding="ascii") != ca_file:
+        with NamedTemporaryFile("w", dir=folder, suffix=".new", delete=False, encoding="ascii") as whole:
+            whole.write(ca_file)
+        Path(whole.name).replace(path)
+    return str(path)
 
 
 def _read_as_text(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from mappings.records import JsonValue
 from tools.remedies.renamed_column import Rename, note_renames, renames_of
+from tools.remedies.smaller_pages import ROWS, UNTIL
 from tools.store.models import Integration
 from tools.store.open import Store
 
 
 class Snapshot(BaseModel):
-    """The mapping version in force, the renames followed, the address, and the cursors of the streams concerned."""
+    """The mapping version in force, the renames followed, the address, the size of pages, and the cursors of the streams concerned."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +22,7 @@ class Snapshot(BaseModel):
     address: str
     renames: tuple[Rename, ...] = ()
     cursors: dict[str, dict[str, object] | None] = {}
+    pages: dict[str, JsonValue] = {}
 
 
 async def take_snapshot(store: Store, integration: Integration, streams: Sequence[str]) -> Snapshot:
@@ -28,7 +31,7 @@ async def take_snapshot(store: Store, integration: Integration, streams: Sequenc
     cursors = {name: (await store.streams.get(integration.id, name)).cursor for name in streams}
     return Snapshot(
         mapping_version=mapping.version if mapping else 0, address=integration.address,
-        renames=renames_of(integration), cursors=cursors,
+        renames=renames_of(integration), cursors=cursors, pages=_pages_of(integration),
     )  # fmt: skip
 
 
@@ -46,5 +49,12 @@ async def restore(store: Store, integration_id: str, before: Snapshot, made_vers
     integration = await store.integrations.get(integration_id)
     if integration is not None and integration.address != before.address:
         await store.integrations.update(integration_id, address=before.address)
+    if integration is not None and _pages_of(integration) != before.pages:
+        kept = {name: value for name, value in integration.settings.items() if name not in {ROWS, UNTIL}}
+        await store.integrations.update(integration_id, settings={**kept, **before.pages})
     for stream, cursor in before.cursors.items():
         await store.streams.update(integration_id, stream, cursor=cursor)
+
+
+def _pages_of(integration: Integration) -> dict[str, JsonValue]:
+    return {name: value for name, value in integration.settings.items() if name in {ROWS, UNTIL}}

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, union
 
 from tools.store.database import Database
+from tools.store.holders import is_dead
 from tools.store.service_tables import DELIVERIES, NOTICES, WEBHOOK_ENDPOINTS
-from tools.store.tables import ARTIFACTS, EVENTS, INTEGRATIONS, LEASES, QUESTIONS, STREAMS, THREADS
+from tools.store.tables import ARTIFACTS, EVENTS, INTEGRATIONS, LEASES, QUESTIONS, RUNS, STREAMS, THREADS
 from tools.store.webhooks import still_owed
 
 Owned = tuple[str, str]  # tenant, id
@@ -54,6 +55,23 @@ def _driven(now: datetime) -> ColumnElement[bool]:
     return exists().where(
         LEASES.c.tenant == THREADS.c.tenant, LEASES.c.resource == lease, LEASES.c.expires_at > now
     )  # fmt: skip
+
+
+async def integrations_left_running(database: Database, now: datetime) -> list[Owned]:
+    """Integrations with runs that say `running` although nobody has the integration any more."""
+    lease = (LEASES.c.tenant == RUNS.c.tenant) & (LEASES.c.resource == literal("sync:") + RUNS.c.integration_id)
+    query = (
+        select(RUNS.c.tenant, RUNS.c.integration_id, LEASES.c.holder, LEASES.c.expires_at)
+        .distinct()
+        .join(LEASES, lease, isouter=True)
+        .where(RUNS.c.status == "running", RUNS.c.started_at < now - QUIET)
+    )
+    async with database.reading() as connection:
+        rows = (await connection.execute(query)).all()
+    return [
+        (tenant, integration_id) for tenant, integration_id, holder, expires_at in rows
+        if holder is None or expires_at <= now or is_dead(holder)
+    ]  # fmt: skip
 
 
 async def tenants_with_events(database: Database, now: datetime) -> list[str]:

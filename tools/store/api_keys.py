@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from tools.clock import Clock
 from tools.store.database import Database
 from tools.store.errors import NotFound
 from tools.store.models import ApiKey, Role
@@ -40,8 +39,8 @@ class ApiKeyRepository(Repository):
         return [ApiKey.model_validate(row) for row in await self._all(query)]
 
 
-async def find_api_key(database: Database, token: str, clock: Clock) -> ApiKey | None:
-    """Whose token it is; None for one that is malformed, unknown, expired or revoked.
+async def find_api_key(database: Database, token: str) -> ApiKey | None:
+    """Whose token it is or was (`is_over`); None for one that is malformed or unknown.
 
     The one look into the store that no tenant is known for yet: the token is what names it.
     """
@@ -53,9 +52,12 @@ async def find_api_key(database: Database, token: str, clock: Clock) -> ApiKey |
         row = (await connection.execute(select(API_KEYS).where(API_KEYS.c.id == id_))).mappings().first()
     if row is None or not hmac.compare_digest(row["digest"], _digest(secret)):
         return None
-    key = ApiKey.model_validate(row)
-    over = key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= clock())
-    return None if over else key
+    return ApiKey.model_validate(row)
+
+
+def is_over(key: ApiKey, now: datetime) -> bool:
+    """Whether it was revoked or has expired."""
+    return key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now)
 
 
 def _digest(secret: str) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from knowledge.errors import BadInput
 from tools.store.bulk import BulkInsert, Insert, Row
 from tools.store.columns import Ident
+from tools.store.recent import Recent
 from tools.store.settings import Settings
 from tools.store.sqlite_failures import raise_failure
 
@@ -62,6 +63,7 @@ class Database:
         self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = self.engine.execution_options(**{_WRITES: True})
         self._turn = asyncio.Lock()
+        self.recent = Recent()
         self._bulk: dict[tuple[str, tuple[str, ...], bool], BulkInsert] = {}
 
     @property
@@ -87,14 +89,15 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that may write; rolled back when the body raises. Never nest two of them."""
-        if not self.sqlite:
-            async with self._writer.begin() as connection:
-                yield connection
-            return
-        async with self._turn, self._writer.begin() as connection:
+    async def writing(self, *, append_only: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction that may write; rolled back when the body raises. Never nest two of them.
+
+        What is only appended to a log changes no answer, so `recent` keeps them.
+        """
+        async with self._turn if self.sqlite else nullcontext(), self._writer.begin() as connection:
             yield connection
+        if not append_only:
+            self.recent.changed()
 
     def insert(self, table: Table) -> Insert:
         """An insert of this dialect, which knows `on_conflict_…`."""

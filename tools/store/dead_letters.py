@@ -131,12 +131,14 @@ async def _known(
 
 
 def _digest(vault: Vault, stream: str, draft: DeadLetterDraft) -> bytes:
-    what = draft.key.encode() if draft.key else _raw_bytes(draft.raw)
-    return vault.content_hash("\x00".join(("letter", stream, draft.origin, draft.entity, draft.code)).encode() + what)
+    what = draft.key.encode("utf-8", "surrogatepass") if draft.key else _raw_bytes(draft.raw)
+    return vault.content_hash(
+        "\x00".join(("letter", stream, draft.origin, draft.entity, draft.code)).encode("utf-8", "surrogatepass") + what
+    )
 
 
 def _key_digest(vault: Vault, stream: str, key: str) -> bytes:
-    return vault.content_hash(f"letter key\x00{stream}\x00{key}".encode())
+    return vault.content_hash(f"letter key\x00{stream}\x00{key}".encode("utf-8", "surrogatepass"))
 
 
 def _raw_bytes(raw: Mapping[str, object] | bytes) -> bytes:

@@ -56,6 +56,15 @@ class StaleCursor(StoreError):
 
 
 @dataclass(eq=False)
+class RunAbandoned(StoreError):
+    """Why a run has no end of its own: its process was killed, or stopped for so long that it was taken for dead."""
+
+    code: ClassVar[str] = "run.abandoned"
+    cause: ClassVar[str] = "The process that ran it ended in the middle; what it had stored stays."
+    mend: ClassVar[str] = "The stream goes on at its last page with the next run."
+
+
+@dataclass(eq=False)
 class FencedOut(StoreError):
     """A later holder has the lease: nothing of this page was stored."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Literal
@@ -10,6 +9,7 @@ from typing import ClassVar, Literal
 from sqlalchemy import ColumnElement, RowMapping, delete, or_, select
 
 from tools.store.errors import StoreError
+from tools.store.holders import is_dead, process_holder
 from tools.store.models import KeptAnswer
 from tools.store.scope import Repository
 from tools.store.service_tables import IDEMPOTENCY_KEYS
@@ -39,10 +39,10 @@ class IdempotencyRepository(Repository):
     async def claim(self, key: str, request: bytes, seconds: float) -> Claim:
         """Take the key for this request, for so long unless `renew`ed. Raises `KeyReused` where it came with another one.
 
-        Whoever claimed it and died is followed by the next who asks after that time.
+        Whoever claimed it and died is followed by the next who asks: at once on the same machine, else after that time.
         """
         name, print_ = self._named(key), self._vault.content_hash(b"request\x00" + request)
-        token, now = secrets.token_hex(8), self._clock()
+        token, now = process_holder(), self._clock()
         until = now + timedelta(seconds=seconds)
         await self._forget_old()
         new = await self._insert(
@@ -58,6 +58,8 @@ class IdempotencyRepository(Repository):
         if row["answer"] is not None:
             return Claim("done", answer=self._answer(name, row))
         free = or_(IDEMPOTENCY_KEYS.c.claimed_until.is_(None), IDEMPOTENCY_KEYS.c.claimed_until <= now)
+        if row["claim"] is not None and is_dead(row["claim"]):
+            free = or_(free, IDEMPOTENCY_KEYS.c.claim == row["claim"])
         takes = self._this(name) & free & IDEMPOTENCY_KEYS.c.answer.is_(None)
         taken = await self._change(IDEMPOTENCY_KEYS, takes, {"claim": token, "claimed_until": until})
         return Claim("ours", token) if taken else Claim("busy")

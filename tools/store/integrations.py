@@ -15,6 +15,7 @@ from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration, IntegrationState
 from tools.store.notices import note
+from tools.store.questions import logins_of
 from tools.store.scope import Repository
 from tools.store.service_tables import NOTICES
 from tools.store.tables import (
@@ -115,6 +116,8 @@ class IntegrationRepository(Repository):
             theirs = (INCIDENTS.c.integration_id == id_) & self.mine(INCIDENTS)
             incidents = await connection.scalars(select(INCIDENTS.c.id).where(theirs))
             threads = [*incidents, *([integration.thread_id] if integration.thread_id else [])]
+            logins = await logins_of(self._vault, connection, self.mine(QUESTIONS), threads)
+            logins.update([integration.credentials_ref] if integration.credentials_ref else ())
             for table in _DATA:
                 await connection.execute(delete(table).where(self.mine(table), table.c.integration_id == id_))
             for table, condition in (
@@ -123,7 +126,7 @@ class IntegrationRepository(Repository):
                 (MESSAGES, MESSAGES.c.thread_id.in_(threads)),
                 (THREADS, THREADS.c.id.in_(threads)),
                 (THREAD_EVENTS, THREAD_EVENTS.c.thread_id.in_(threads)),
-                (CREDENTIALS, CREDENTIALS.c.ref == (integration.credentials_ref or "")),
+                (CREDENTIALS, CREDENTIALS.c.ref.in_(logins)),
                 (INTEGRATIONS, INTEGRATIONS.c.id == id_),
             ):
                 await connection.execute(delete(table).where(self.mine(table), condition))

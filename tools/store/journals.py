@@ -44,6 +44,10 @@ class StoredJournal(Repository):
         row = await self._one(select(WRITES.c.record_id).where(self.mine(WRITES), self._this(key)))
         return (row["record_id"] if row else None) or "sent"
 
+    async def knows(self, key: str) -> bool:
+        """Whether a write of that key was begun before."""
+        return await self._one(select(WRITES.c.key).where(self.mine(WRITES), self._this(key))) is not None
+
     async def done(self, key: str, record_id: str) -> None:
         """It was read back under that id."""
         await self._change(WRITES, self._this(key), {"record_id": record_id, "done_at": self._clock()})

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import select
 
 from tools.clock import Clock, utc_now
 from tools.process import ProcessState
 from tools.static_cache import StaticCache
-from tools.store.across import Owned, due_integrations, tenants_with_events, threads_to_go_on
+from tools.store.across import Owned, due_integrations, integrations_left_running, tenants_with_events, threads_to_go_on
 from tools.store.alerts import AlertRepository
-from tools.store.api_keys import ApiKeyRepository, find_api_key
+from tools.store.api_keys import ApiKeyRepository, find_api_key, is_over
 from tools.store.artifacts import ArtifactRepository
 from tools.store.audit import AuditRepository
 from tools.store.breakers import BreakerRepository
@@ -26,6 +27,7 @@ from tools.store.database import Database, database_url
 from tools.store.dead_letters import DeadLetterRepository
 from tools.store.errors import StoreDamaged
 from tools.store.events import EventRepository
+from tools.store.filing import FilingRepository, tenants_with_unfiled
 from tools.store.idempotency import IdempotencyRepository
 from tools.store.incidents import IncidentRepository
 from tools.store.integrations import IntegrationRepository
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
+Answer = TypeVar("Answer")
+
+
 class Store:
     """All that a tenant has, by subject. `key_made` is true when this opening made a master key: name its file once."""
 
@@ -71,6 +76,7 @@ class Store:
         self.streams = StreamRepository(scope)
         self.pages = PageRepository(scope)
         self.records = RecordRepository(scope)
+        self.filing = FilingRepository(scope)
         self.dead_letters = DeadLetterRepository(scope)
         self.runs = RunRepository(scope)
         self.events = EventRepository(scope)
@@ -96,6 +102,10 @@ class Store:
     def where(self) -> str:
         """The database, for a person; no password."""
         return self._scope.database.where
+
+    async def recently(self, key: tuple[str, ...], ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """An answer of this store as it was a second ago at most; never one from before a write of this process."""
+        return await self._scope.database.recent.get((self.tenant, *key), ask)
 
     def journal(self, integration_id: str) -> StoredJournal:
         """The write journal of an integration's adapter."""
@@ -132,7 +142,9 @@ class Stores:
 
     async def api_key(self, token: str) -> ApiKey | None:
         """The key that a caller's token is, None where it opens nothing."""
-        return await find_api_key(self._database, token, self._clock)
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        key = await self._database.recent.get(("api key", digest), lambda: find_api_key(self._database, token))
+        return None if key is None or is_over(key, self._clock()) else key
 
     async def tenants(self) -> list[str]:
         """Everybody who has a store here."""
@@ -147,6 +159,14 @@ class Stores:
     async def threads_to_go_on(self) -> list[Owned]:
         """Tenant and id of every onboarding that could go on and that nobody drives."""
         return await threads_to_go_on(self._database, self._clock())
+
+    async def integrations_left_running(self) -> list[Owned]:
+        """Tenant and id of every integration with runs whose process is gone."""
+        return await integrations_left_running(self._database, self._clock())
+
+    async def tenants_with_unfiled(self) -> list[str]:
+        """Whose store holds records of before lists were narrowed."""
+        return await tenants_with_unfiled(self._database)
 
     async def tenants_with_events(self) -> list[str]:
         """Who has something to deliver now."""

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from mappings.records import CanonicalRecord
 from tools.store.models import DeadLetterDraft, PageCommit
-from tools.store.record_rows import shape_of
+from tools.store.record_rows import FILED_BY, shape_of
 
 _NUL = "\x00"  # PostgreSQL has no text with it
-_REASON = "a key or reference of it holds a NUL character"
+_REASON = "a key or reference of it holds a NUL character or half a surrogate pair"
 
 
 def take_in(page: PageCommit) -> PageCommit:
-    """The page without rows and records whose key, id or patient holds a NUL; they become dead letters instead."""
-    torn_rows = [row for row in page.rows if _NUL in row.key or _NUL in (row.merged_into or "")]
-    torn_records = [record for record in page.applied.records if any(_NUL in text for text in _keys(record))]
+    """The page without rows and records whose key, id or reference no database takes; they become dead letters instead."""
+    torn_rows = [row for row in page.rows if _is_torn(row.key) or _is_torn(row.merged_into or "")]
+    torn_records = [record for record in page.applied.records if any(map(_is_torn, _keys(record)))]
     if not torn_rows and not torn_records:
         return page
     torn = {row.key for row in torn_rows} | {record.source_key for record in torn_records}
@@ -24,7 +24,7 @@ def take_in(page: PageCommit) -> PageCommit:
     dead += [
         DeadLetterDraft("", record.entity, "data.poison_record", _REASON, dict(record.fields), record.source_key)
         for record in torn_records
-        if _NUL not in record.source_key
+        if not _is_torn(record.source_key)
     ]
     kept = tuple(record for record in page.applied.records if record.source_key not in torn)
     rows = [row for row in page.rows if row.key not in torn]
@@ -36,3 +36,9 @@ def _keys(record: CanonicalRecord) -> Iterable[str]:
     yield record.source_key
     for name in shape_of(record.entity).patient_refs:
         yield str(record.fields.get(name) or "")
+    under, _ = FILED_BY.get(record.entity, ("", None))
+    yield str(record.fields.get(under) or "")
+
+
+def _is_torn(text: str) -> bool:
+    return _NUL in text or any("\ud800" <= each <= "\udfff" for each in text if not each.isascii())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.store.errors import NotFound, QuestionClosed
 from tools.store.models import Question
 from tools.store.scope import Repository
 from tools.store.tables import QUESTIONS
+from tools.store.vault import Vault
 
 _BODY = {"text", "options", "context"}
 
@@ -73,12 +76,34 @@ class QuestionRepository(Repository):
         rows = await self._all(query.order_by(QUESTIONS.c.created_at, QUESTIONS.c.id))
         return [self._question(row) for row in rows]
 
+    async def page(
+        self, after: tuple[datetime, str] | None, limit: int, status: Literal["open", "answered", "obsolete"]
+    ) -> Sequence[Question]:
+        """At most `limit` of that status, oldest first, those behind the one of that time and id."""
+        query = select(QUESTIONS).where(self.mine(QUESTIONS), QUESTIONS.c.status == status)
+        if after is not None:
+            at, id_ = after
+            later = (QUESTIONS.c.created_at > at) | ((QUESTIONS.c.created_at == at) & (QUESTIONS.c.id > id_))
+            query = query.where(later)
+        rows = await self._all(query.order_by(QUESTIONS.c.created_at, QUESTIONS.c.id).limit(limit))
+        return [self._question(row) for row in rows]
+
     def _question(self, row: RowMapping) -> Question:
         id_ = row["id"]
         body = self._vault.open_json(row["body"], _place(id_, "body"))
         assert isinstance(body, dict)
         answer = None if row["answer"] is None else self._vault.open(row["answer"], _place(id_, "answer")).decode()
         return Question.model_validate({**row, **body, "answer": answer})
+
+
+async def logins_of(
+    vault: Vault, connection: AsyncConnection, mine: ColumnElement[bool], threads: Collection[str]
+) -> set[str]:
+    """References of all logins that were ever given in these threads, the refused ones too."""
+    asked = mine & QUESTIONS.c.thread_id.in_(threads) & (QUESTIONS.c.kind == "credentials")
+    query = select(QUESTIONS.c.id, QUESTIONS.c.answer).where(asked, QUESTIONS.c.answer.is_not(None))
+    rows = await connection.execute(query)
+    return {vault.open(row.answer, _place(row.id, "answer")).decode() for row in rows}
 
 
 def _place(id_: str, what: str) -> str:

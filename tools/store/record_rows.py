@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import cast
 
 from knowledge.canonical import canonical_model
 from mappings.records import JsonValue
+from tools.clock import rfc3339
 from tools.store.vault import RowJson, Vault, read_json
 
 # Field of an entity → the name its digest is made with: the three telephones are looked for as one.
@@ -18,6 +19,11 @@ _LABELS = {
     "phone_mobile": "phone", "phone_work": "phone", "email": "email", "member_id": "member_id",
 }  # fmt: skip
 FOUND_BY = tuple(_LABELS)  # each has a column `by_…`
+# Lists of these are narrowed: by what they are under, and in the order of when they start.
+FILED_BY: dict[str, tuple[str, str | None]] = {
+    "Appointment": ("location_id", "start"),
+    "Eligibility": ("coverage_id", None),
+}
 _NOT_FOUND_BY: dict[str, object] = dict.fromkeys(f"by_{field}" for field in FOUND_BY)
 
 
@@ -55,13 +61,37 @@ def search_columns(field: str) -> tuple[str, tuple[str, ...]]:
     return _LABELS[name], (f"by_{name}",)
 
 
+def filing_of(entity: str, fields: Mapping[str, JsonValue]) -> dict[str, object]:
+    """The plain columns by which lists of that entity are narrowed; nothing for one whose lists are not."""
+    if entity not in FILED_BY:
+        return {}
+    under, start = FILED_BY[entity]
+    begins = fields.get(start) if start else None
+    place = fields.get(under)
+    return {
+        "starts_at": "" if begins is None else _in_utc(str(begins)),
+        "under_id": None if place is None else str(place),
+    }
+
+
+def _in_utc(text: str) -> str:
+    """As lists sort it; what the mapping made is in this form already."""
+    if len(text) == 20 and text[-1] == "Z":
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return rfc3339(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
 class RecordWriter:
     """Makes rows of an integration's records and reads their bodies."""
 
     def __init__(self, vault: Vault, integration_id: str) -> None:
         self._vault, self._integration, self._json = vault, integration_id, RowJson()
         self._base: dict[str, object] = {"tenant": vault.tenant, "integration_id": integration_id}
-        self._base |= {"tombstone": None, "merged_into": None}
+        self._base |= {"tombstone": None, "merged_into": None, "starts_at": None, "under_id": None, "filed": 1}
         self._base |= _NOT_FOUND_BY
 
     def body(self, fields: Mapping[str, JsonValue]) -> bytes:
@@ -87,7 +117,7 @@ class RecordWriter:
             value = fields.get(name)
             if value is not None:
                 row[column] = find(label, str(value))
-        return row
+        return row | filing_of(entity, fields)
 
     def fields(self, entity: str, id_: str, sealed: bytes) -> dict[str, JsonValue]:
         """The fields of a sealed body."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, RowMapping, func, or_, select
+from sqlalchemy import Column, ColumnElement, RowMapping, func, or_, select, tuple_
 
 from knowledge.errors import BadInput
+from tools.store.filing import Narrowing
 from tools.store.models import StoredRaw, StoredRecord
 from tools.store.record_rows import FOUND_BY, RawWriter, RecordWriter, search_columns
 from tools.store.scope import Repository
@@ -99,11 +100,28 @@ class RecordRepository(Repository):
             conditions.append(RECORDS.c.id > after)
         return await self._select(integration_id, entity, *conditions, limit=limit)
 
-    async def _select(
-        self, integration_id: str, entity: str, *conditions: ColumnElement[bool], limit: int | None = None
+    async def narrowed(
+        self, integration_id: str, entity: str, narrowing: Narrowing, after: tuple[str, str] | None, limit: int
     ) -> _Found:
+        """At most `limit` living records, in the order of (start, id), those behind `after`."""
+        conditions: list[ColumnElement[bool]] = [RECORDS.c.tombstone.is_(None), RECORDS.c.starts_at.is_not(None)]
+        if narrowing.under_id is not None:
+            conditions.append(RECORDS.c.under_id == narrowing.under_id)
+        if narrowing.since is not None:
+            conditions.append(RECORDS.c.starts_at >= narrowing.since)
+        if narrowing.until is not None:
+            conditions += [RECORDS.c.starts_at < narrowing.until, RECORDS.c.starts_at > ""]
+        if after is not None:
+            conditions.append(tuple_(RECORDS.c.starts_at, RECORDS.c.id) > after)
+        in_time = (RECORDS.c.starts_at, RECORDS.c.id)
+        return await self._select(integration_id, entity, *conditions, limit=limit, order=in_time)
+
+    async def _select(
+        self, integration_id: str, entity: str, *conditions: ColumnElement[bool], limit: int | None = None,
+        order: Sequence[Column[str]] = (RECORDS.c.id,),
+    ) -> _Found:  # fmt: skip
         theirs = (RECORDS.c.integration_id == integration_id) & (RECORDS.c.entity == entity)
-        query = select(RECORDS).where(self.mine(RECORDS), theirs, *conditions).order_by(RECORDS.c.id).limit(limit)
+        query = select(RECORDS).where(self.mine(RECORDS), theirs, *conditions).order_by(*order).limit(limit)
         writer = RecordWriter(self._vault, integration_id)
         return [_record(writer, row) for row in await self._all(query)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
-from tools.store.errors import NotFound
+from tools.store.errors import NotFound, RunAbandoned
 from tools.store.ids import new_id
 from tools.store.models import Run, RunOutcomes
 from tools.store.scope import Repository
@@ -40,6 +40,17 @@ class RunRepository(Repository):
         if not await self._change(RUNS, RUNS.c.id == id_, {"ended_at": self._clock(), **changes}):
             raise NotFound("run", id_)
         return await self.get(id_)
+
+    async def abandon(self, integration_id: str) -> int:
+        """End every run of an integration that still says `running`; returns how many.
+
+        For whoever has just taken the integration's lease, or sees that nobody has it: their process is gone, or is fenced
+        out, and then says itself how its run ended when it wakes.
+        """
+        left = (RUNS.c.integration_id == integration_id) & (RUNS.c.status == "running")
+        gone = RunAbandoned()
+        changes = {"status": "failed", "code": gone.code, "sentence": gone.sentence, "ended_at": self._clock()}
+        return await self._change(RUNS, left, changes)
 
     async def get(self, id_: str) -> Run:
         """Raises `NotFound`."""

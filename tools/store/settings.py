@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
     `allowed_networks` (CIDR) and `allowed_folders`, by commas: where the service may go beyond the public internet.
     `breaker_failures` faults in a row open an integration's circuit for `breaker_seconds`; static data (rooms, people,
-    codes) is kept `cache_seconds`.
+    codes) is kept `cache_seconds`, and what became of a webhook message `webhook_days`.
     """
 
     model_config = SettingsConfigDict(env_prefix="PATCHBAY_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     breaker_failures: int = Field(default=5, ge=1)
     breaker_seconds: float = Field(default=30.0, gt=0)
     cache_seconds: float = Field(default=600.0, gt=0)
+    webhook_days: int = Field(default=30, ge=1)
     advisor_url: str | None = None
     advisor_key: str | None = Field(default=None, repr=False)
     advisor_model: str | None = None

@@ -149,7 +149,12 @@ def _found_by(column: str) -> Index:
 
 
 class RecordRow(StoreTable, table=True):
-    """A canonical record. Plain: ids, whom it is about, where it came from; `by_…` are blind indexes."""
+    """A canonical record. Plain: ids, whom it is about, where it came from; `by_…` are blind indexes.
+
+    Plain too is what lists are narrowed by and the canonical model does not seal: `starts_at`, when a visit begins (RFC
+    3339 in UTC, "" where nothing says), and `under_id`, its location, or the policy of an eligibility. `filed` is 0 on a
+    row of before these two, until `tools.store.filing` has filled them.
+    """
 
     __tablename__ = "records"
     __table_args__ = (
@@ -159,6 +164,12 @@ class RecordRow(StoreTable, table=True):
         Index("ix_records_related_patient", "integration_id", "related_patient_id",
               sqlite_where=text("related_patient_id IS NOT NULL"),
               postgresql_where=text("related_patient_id IS NOT NULL")),
+        Index("ix_records_starts", "integration_id", "starts_at", "id", sqlite_where=text("starts_at IS NOT NULL"),
+              postgresql_where=text("starts_at IS NOT NULL")),
+        Index("ix_records_under", "integration_id", "under_id", "starts_at", "id",
+              sqlite_where=text("under_id IS NOT NULL"), postgresql_where=text("under_id IS NOT NULL")),
+        Index("ix_records_unfiled", "tenant", "integration_id", sqlite_where=text("filed = 0"),
+              postgresql_where=text("filed = 0")),
         *map(_found_by, ("by_last_name", "by_first_name", "by_birth_date", "by_phone_home", "by_phone_mobile",
                          "by_phone_work", "by_email", "by_member_id")),
     )  # fmt: skip
@@ -182,6 +193,9 @@ class RecordRow(StoreTable, table=True):
     by_phone_work: bytes | None = Field(default=None, sa_type=Sealed)
     by_email: bytes | None = Field(default=None, sa_type=Sealed)
     by_member_id: bytes | None = Field(default=None, sa_type=Sealed)
+    starts_at: str | None = Field(default=None, sa_type=Ident)
+    under_id: str | None = Field(default=None, sa_type=Ident)
+    filed: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     body: bytes = Field(sa_type=Sealed)
 
 

@@ -40,14 +40,17 @@ def all_kinds() -> tuple[str, ...]:
 class WebhookRepository(Repository):
     """Endpoints of the tenant and their deliveries."""
 
-    async def create(self, url: str, kinds: Sequence[str] | None) -> tuple[Endpoint, str]:
-        """Add an endpoint; returns it and the secret that its messages are signed with, which is shown once."""
-        id_, secret = new_id("whe"), SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    async def create(self, url: str, kinds: Sequence[str] | None, *, id: str | None = None) -> tuple[Endpoint, str]:
+        """Add an endpoint; returns it and the secret that its messages are signed with, which is shown once.
+
+        With an `id` of the caller's, making it again returns the one that is there.
+        """
+        id_, secret = id or new_id("whe"), SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
         await self._insert(
             WEBHOOK_ENDPOINTS, id=id_, url=url, kinds=None if kinds is None else json.dumps(sorted(set(kinds))),
             secret=self._vault.seal(secret.encode(), _place(id_)), enabled=True, failures=0, created_at=self._clock(),
         )  # fmt: skip
-        return await self.get(id_), secret
+        return await self.get(id_), await self.secret(id_)
 
     async def get(self, id_: str) -> Endpoint:
         """Raises `NotFound`."""
@@ -95,6 +98,12 @@ class WebhookRepository(Repository):
             query = query.where(DELIVERIES.c.id < before)
         rows = await self._all(query.order_by(DELIVERIES.c.id.desc()).limit(limit))
         return [self._delivery(row) for row in rows]
+
+    async def purge(self, kept: timedelta) -> int:
+        """Forget messages that were taken or given up longer ago; returns how many. What is still owed stays."""
+        before = self._clock() - kept
+        ended = (DELIVERIES.c.delivered_at < before) | (DELIVERIES.c.dead_at < before)
+        return await self._write(delete(DELIVERIES).where(self.mine(DELIVERIES), ended))
 
     # -- the outbox becomes what endpoints are owed --------------------------------------------------------------------
 

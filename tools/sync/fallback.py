@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from knowledge.errors import BadInput, PatchbayError
 from knowledge.manifest import CursorSpec, Method
 from mappings.records import RawRow
-from tools.adapters.base import Connection, Cursor, Page
+from tools.adapters.connection import Connection
+from tools.adapters.pages import Cursor, Page
 from tools.adapters.rest_streams import highest
 from tools.address import parse_address
 from tools.breaker import FAULTS, CircuitOpen

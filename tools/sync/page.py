@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mappings.records import Applied, Note, RawRow, Rejected
-from tools.adapters.base import BadRow, Cursor, Page
 from tools.adapters.narrowing import unasked_columns
+from tools.adapters.pages import BadRow, Cursor, Page
 from tools.store.models import CommitResult, DeadLetterDraft, PageCommit
 from tools.sync.session import SyncSession
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from knowledge.manifest import Operation
 from mappings.records import Applied, CanonicalRecord, JsonValue
-from tools.adapters.base import Adapter, WriteReceipt
+from tools.adapters.base import Adapter
 from tools.adapters.open import open_adapter
+from tools.adapters.operations import WriteReceipt
 from tools.clock import Clock
 from tools.errors import CredentialsRejected
 from tools.store.errors import FencedOut, NotFound, StaleCursor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import ClassVar
 
 from knowledge.catalogue import manifest_of
@@ -13,7 +14,8 @@ from knowledge.manifest import Method
 from mappings.compiled import CompiledMapping, compile_mapping
 from mappings.records import PracticeFacts
 from mappings.schema import Mapping, Schema
-from tools.adapters.base import Adapter, Connection
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.guarded import Guard, GuardedAdapter
 from tools.adapters.narrowing import narrowed_to
 from tools.adapters.open import open_adapter
@@ -21,6 +23,7 @@ from tools.address import parse_address
 from tools.breaker import Breaker, BreakerRule
 from tools.clock import Clock, utc_now
 from tools.errors import CredentialsRejected
+from tools.remedies.smaller_pages import in_smaller_pages
 from tools.store.errors import FencedOut
 from tools.store.models import Integration, Lease
 from tools.store.open import Store
@@ -91,15 +94,16 @@ async def connection_of(store: Store, integration: Integration) -> Connection:
     facts = PracticeFacts(practice.time_zone or "UTC", practice.country or "US", practice.currency)
     schema = await store.artifacts.get(integration.id, "schema") if manifest.generic else None
     whole = Connection(
-        manifest, _adjusted(manifest.method(integration.method), integration), parse_address(integration.address), credentials, facts,
+        manifest, _adjusted(manifest.method(integration.method), integration, store.clock()), parse_address(integration.address), credentials, facts,
         store.ledger(integration.id), store.journal(integration.id),
         Schema.model_validate(schema) if schema else None,
     )  # fmt: skip
     return narrowed_to(whole, integration.entities)
 
 
-def _adjusted(method: Method, integration: Integration) -> Method:
-    """The method with what is set for this integration in place of the manifest's assumption: `timeout_seconds`."""
+def _adjusted(method: Method, integration: Integration, now: datetime) -> Method:
+    """The method with what is set for this integration in place of the manifest's: `timeout_seconds`, the size of pages."""
+    method = in_smaller_pages(method, integration, now)
     seconds = integration.settings.get("timeout_seconds")
     if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
         return method.model_copy(update={"timeout_seconds": float(seconds)})
@@ -146,6 +150,7 @@ async def open_session(
         raise IntegrationUnknown(integration_id)
     lease = await take_turn(store, integration_id, holder, turn)
     try:
+        await store.runs.abandon(integration_id)  # the lease is ours: whoever began them has it no more
         mapping = await store.mappings.latest(integration_id) or Mapping()
         connection = await connection_of(store, integration)
         async with AsyncExitStack() as opened:

@@ -10,7 +10,8 @@ from typing import Literal
 
 from knowledge.errors import PatchbayError
 from knowledge.manifest import StreamSpec
-from tools.adapters.base import Cursor, Mended
+from tools.adapters.base import Mended
+from tools.adapters.pages import Cursor
 from tools.errors import CredentialsRejected, CursorLost, PmsError
 from tools.store.errors import FencedOut, StaleCursor
 from tools.store.ids import new_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mappings.records import Applied
-from tools.adapters.base import Cursor
+from tools.adapters.pages import Cursor
 from tools.store.ids import new_id
 from tools.store.models import PageCommit
 from tools.sync.session import SyncSession

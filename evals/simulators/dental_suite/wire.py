@@ -65,7 +65,7 @@ def listing(name: str, table: Table[R]) -> Handler:
         suite = suite_of(request)
         suite.counts.saw(f"GET /ds/v1/{name}")
         refusal = await disturbance(suite) or refused(request, suite, name)
-        return marked(refusal or page_of(request, suite, name, table))
+        return marked(refusal or await page_of(request, suite, name, table))
 
     return answer
 
@@ -73,7 +73,7 @@ def listing(name: str, table: Table[R]) -> Handler:
 async def disturbance(suite: DentalSuite) -> Response | None:
     """What the network or the server does before anybody reads the request."""
     if slow := suite.faults.get("upstream.slow"):
-        seconds = slow.get("seconds", 1)
+        seconds = slow.get("seconds", 0 if "row_seconds" in slow else 1)
         await asyncio.sleep(float(seconds) if isinstance(seconds, int | float) else 1.0)
     if "net.proxy_interference" in suite.faults:
         return HTMLResponse(PORTAL)
@@ -108,7 +108,7 @@ def basic(header: str) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
-def page_of(request: Request, suite: DentalSuite, name: str, table: Table[R]) -> Response:
+async def page_of(request: Request, suite: DentalSuite, name: str, table: Table[R]) -> Response:
     """`take` rows after the first `skip`, in the order of their numbers; `total` counts all that the filter leaves."""
     try:
         skip, take = whole(request, "skip", 0, None), whole(request, "take", TAKE, LARGEST_TAKE)
@@ -119,6 +119,7 @@ def page_of(request: Request, suite: DentalSuite, name: str, table: Table[R]) ->
     if silent is not None and silent.get("resource", name) == name:
         chosen = []
     items = [suite.renamed(table.shown(suite.files, each)) for each in chosen[skip : skip + take]]
+    await suite.think(len(items))
     return JSONResponse({"items": items, "total": len(chosen)})
 
 

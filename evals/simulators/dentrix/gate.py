@@ -62,7 +62,7 @@ def marked(response: Response) -> Response:
 async def disturbance(office: Dentrix) -> Response | None:
     """What the network or the server does before anybody reads the request."""
     if slow := office.faults.get("upstream.slow"):
-        seconds = slow.get("seconds", 1)
+        seconds = slow.get("seconds", 0 if "row_seconds" in slow else 1)
         await asyncio.sleep(float(seconds) if isinstance(seconds, int | float) else 1.0)
     if "net.proxy_interference" in office.faults:
         return HTMLResponse(PORTAL)

@@ -49,14 +49,14 @@ def listing(
         office = office_of(request)
         try:
             chosen = choose(request, office.practice)
-            return page_of(request, office, resource, chosen, row)
+            return await page_of(request, office, resource, chosen, row)
         except BadParameter as bad:
             return error(422, "InvalidParameter", str(bad))
 
     return handler
 
 
-def page_of(
+async def page_of(
     request: Request, office: Dentrix, resource: str, chosen: Sequence[R], row: Callable[[Practice, R], rows.Row]
 ) -> Response:
     """One page in the bridge's envelope. A larger `pageSize` than 200 is cut to 200."""
@@ -66,6 +66,7 @@ def page_of(
     if silent is not None and silent.get("resource", resource) == resource:
         chosen = []
     data = [office.renamed(row(office.practice, record)) for record in chosen[(page - 1) * size : page * size]]
+    await office.think(len(data))
     return JSONResponse({"data": data, "page": page, "pageSize": size, "total": len(chosen)})
 
 
@@ -177,7 +178,7 @@ async def list_operatories(request: Request) -> Response:
     if location not in office.practice.locations:
         return error(404, "NotFound", "No location with this id")
     chosen = [chair for chair in living(office.practice.operatories.values()) if chair.location_id == location]
-    return page_of(request, office, "locations", chosen, rows.operatory_row)
+    return await page_of(request, office, "locations", chosen, rows.operatory_row)
 
 
 def free_times(

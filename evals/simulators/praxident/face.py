@@ -151,9 +151,15 @@ class PraxidentFace(Face):
         token = self.tokens.get(f"Appointment/{visit.id}")
         return self.message("SIU", event, at, hl7.visit_segments(self.practice, visit, token))
 
+    @property
+    def declares_falsely(self) -> bool:
+        """Whether files name a charset that they are not written in; `mixed` ones name one, and are written in two."""
+        fault = self.faults.get("data.encoding")
+        return fault is not None and not fault.get("mixed")
+
     def message(self, kind: str, event: str, at: datetime, body: Sequence[str]) -> bytes:
         self.messages += 1
-        declared = "8859/1" if "data.encoding" in self.faults else ""
+        declared = "8859/1" if self.declares_falsely else ""
         return hl7.message(self.practice, kind, event, self.messages, at, body, declared=declared)
 
     def gdt_patient(self, patient: Patient, charset: str, sin: str = "") -> bytes:
@@ -165,7 +171,7 @@ class PraxidentFace(Face):
         return self.gdt_record(gdt.kind_of(result), gdt.result_fields(self.practice, result), charset, sin)
 
     def gdt_record(self, kind: str, fields: gdt.Fields, charset: str, sin: str = "") -> bytes:
-        lies = "data.encoding" in self.faults and charset == "cp437"
+        lies = self.declares_falsely and charset == "cp437"
         return gdt.record(kind, fields, charset, sin=sin, declared="latin-1" if lies else None)
 
     def charset_of(self, patient: Patient, preferred: str = "cp437") -> str:
@@ -225,6 +231,8 @@ class PraxidentFace(Face):
                 self._write_poison()
             case "data.duplicate_message" if self.last is not None:
                 self.share.write(*self.last)
+            case "data.encoding" if parameters.get("mixed"):
+                self._write_mixed()
             case "data.encoding":
                 self._write_umlauts()
 
@@ -263,6 +271,15 @@ class PraxidentFace(Face):
         at = datetime.now(UTC) - LONG_AGO if old else None
         path = self.share.write_openly("gdt", half if old else half[:-5], at)
         self.unfinished[path.name] = data
+
+    def _write_mixed(self) -> None:
+        """A new patient's file that two programs wrote, each in its own charset: no one charset reads both umlauts."""
+        patient = self._newcomer()
+        patient.last_name, patient.city = "Müller", "Köthen"
+        data = self.gdt_patient(patient, "cp437")
+        mixed = data.replace("Köthen".encode("cp437"), "Köthen".encode("latin-1"), 1)
+        at = datetime.now(UTC) - LONG_AGO
+        self.unfinished[self.share.write_openly("gdt", mixed, at).name] = data
 
     def _write_poison(self) -> None:
         """Three new patients in one file; a line of the second is no GDT."""

@@ -13,9 +13,11 @@ import pytest
 from knowledge.catalogue import manifest_of
 from mappings.records import PracticeFacts
 from mappings.schema import Column, FieldMapping, Mapping, Schema, Table, TableMapping
-from tools.adapters.base import Adapter, Connection, Page
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.csv_folder import CsvFolderAdapter, FileBeingWritten
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Page
 from tools.address import parse_address
 from tools.errors import CursorLost, FileTruncated, ShareUnavailable, UnexpectedAnswer, Unsupported
 
@@ -116,16 +118,17 @@ async def test_pages_follow_each_other_and_a_rewritten_file_loses_the_cursor(
         await opened().read_page("Patienten", first.cursor)
 
 
-async def test_a_file_that_grows_between_two_looks_is_not_read(opened: Open, folder: Path) -> None:
-    async def grow() -> None:
-        await asyncio.sleep(0.005)
+async def test_a_file_that_grows_between_two_looks_is_not_read(
+    opened: Open, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def grow(seconds: float) -> None:
         with (folder / "Patienten.csv").open("ab") as file:
             file.write(b"4;Neu;\n")
 
-    growing = asyncio.create_task(grow())
-    with pytest.raises(FileBeingWritten):
-        await opened().read_page("Patienten", None)
-    await growing
+    with monkeypatch.context() as between:
+        between.setattr(asyncio, "sleep", grow)
+        with pytest.raises(FileBeingWritten):
+            await opened().read_page("Patienten", None)
     assert (await opened().read_page("Patienten", None)).rows[-1].key == "4"
 
 
@@ -137,6 +140,32 @@ async def test_an_unfinished_last_row_is_waited_for_then_truncated(opened: Open,
     os.utime(path, (time.time() - 120, time.time() - 120))
     with pytest.raises(FileTruncated):
         await opened().read_page("Patienten", None)
+
+
+async def test_a_half_written_file_is_named_while_the_other_files_go_on(opened: Open, folder: Path) -> None:
+    (folder / "Leistungen.csv").write_bytes(b"id;Nummer;Preis\n1;0010;12.50\n2;00")
+    adapter = opened()
+    assert (await adapter.validate_connection()).streams == {
+        "Patienten": "ok", "Termine": "ok", "Leistungen": "data.partial_file"
+    }  # fmt: skip
+    assert await adapter.waiting() == ["Leistungen"]
+    schema = await adapter.introspect()
+    assert {table.name for table in schema.tables} == {"Patienten", "Termine"}
+    assert "Leistungen" in {each.name for each in schema.left_out}
+    os.utime(folder / "Leistungen.csv", (time.time() - 120, time.time() - 120))
+    again = opened()
+    assert (await again.validate_connection()).streams["Leistungen"] == "data.truncated_file"
+    assert await again.waiting() == []
+
+
+async def test_a_file_that_has_just_begun_is_waited_for_where_the_mapping_reads_it(opened: Open, folder: Path) -> None:
+    name = FieldMapping(table="Patienten", column="Nachname", entity="Patient", field="last_name")
+    known = Mapping(tables=(TableMapping(table="Patienten", key=("PatientID",), fields=(name,)),))
+    (folder / "Patienten.csv").write_bytes(b"")
+    (folder / "notes.txt").write_bytes(b"Hello")
+    assert await opened(mapping=known).waiting() == ["Patienten"]
+    with pytest.raises(FileBeingWritten):
+        await opened(mapping=known).read_page("Patienten", None)
 
 
 async def test_a_single_file_is_a_folder_of_one(opened: Open, folder: Path) -> None:

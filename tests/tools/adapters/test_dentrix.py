@@ -14,8 +14,9 @@ import stamina
 from evals.simulators import Stand, simulate
 from knowledge.catalogue import catalogue
 from mappings.records import PracticeFacts
-from tools.adapters.base import Connection, Cursor
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Cursor
 from tools.address import parse_address
 from tools.errors import (
     ColumnMissing,

@@ -17,9 +17,12 @@ from evals.simulators import simulate
 from knowledge.catalogue import manifest_of
 from knowledge.errors import BadInput
 from mappings.records import PracticeFacts
-from tools.adapters.base import Adapter, Connection, Cursor, Document, Page
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.fhir_windows import WindowRule, windows_of
 from tools.adapters.open import open_adapter
+from tools.adapters.operations import Document
+from tools.adapters.pages import Cursor, Page
 from tools.address import parse_address
 from tools.errors import CursorLost, Forbidden, PmsError, QuotaExhausted, TlsUntrusted, Unsupported
 from tools.protocols.http import HttpClient, open_http

@@ -18,9 +18,10 @@ import pytest
 from evals.simulators import simulate
 from knowledge.catalogue import manifest_of
 from mappings.records import PracticeFacts
-from tools.adapters.base import Connection, Cursor, MemoryJournal, MemoryLedger, Page
+from tools.adapters.connection import Connection, MemoryJournal, MemoryLedger
 from tools.adapters.files import FileAdapter
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Cursor, Page
 from tools.address import parse_address
 from tools.errors import ShareUnavailable, WriteUnconfirmed
 from tools.protocols.folder import FolderEmptied

@@ -14,7 +14,8 @@ from knowledge.errors import PatchbayError
 from knowledge.manifest import Limit, Manifest, Method
 from mappings.records import PracticeFacts
 from mappings.schema import Mapping as SavedMapping
-from tools.adapters.base import Adapter, Connection
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.csv_folder import CsvFolderAdapter
 from tools.adapters.fhir import FhirAdapter
 from tools.adapters.files import FileAdapter

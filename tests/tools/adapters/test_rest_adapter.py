@@ -12,8 +12,9 @@ import pytest
 
 from knowledge.manifest import CursorSpec, Manifest, StreamSpec
 from mappings.records import PracticeFacts, RawRow
-from tools.adapters.base import Connection, Cursor
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Cursor
 from tools.adapters.rest import RestAdapter
 from tools.adapters.rest_streams import highest, since
 from tools.address import parse_address

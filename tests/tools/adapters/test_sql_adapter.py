@@ -15,8 +15,10 @@ from knowledge.catalogue import manifest_of
 from knowledge.manifest import Method, StreamSpec
 from mappings.records import PracticeFacts
 from mappings.schema import Schema
-from tools.adapters.base import Adapter, Connection, Cursor, Page
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Cursor, Page
 from tools.adapters.sql_streams import NO_KEY, left_out, streams_of
 from tools.address import parse_address
 from tools.errors import (

@@ -17,7 +17,7 @@ from evals.simulators.postgres_server import postgres_server, why_unavailable
 from knowledge.catalogue import manifest_of
 from mappings.records import PracticeFacts
 from mappings.schema import Schema
-from tools.adapters.base import Connection
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
 from tools.address import parse_address
 from tools.detection import detect

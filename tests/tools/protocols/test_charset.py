@@ -55,5 +55,18 @@ def test_eight_bits_refute_a_seven_bit_declaration() -> None:
     assert not reading.confirmed
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("Müller", "Jäger"), ("Müller", "Köthen"), ("Köhler", "Groß"), ("Höß", "Würth")]
+)
+def test_two_charsets_in_one_file_fit_none(first: str, second: str) -> None:
+    data = f"{first}\r\n".encode(CP437) + f"{second}\r\n".encode(LATIN1)
+    assert read_text(data, CP437).broken
+    assert read_text(data, LATIN1).broken
+
+
+def test_a_unit_is_not_taken_for_a_broken_word() -> None:
+    assert not read_text("Müller 5 µg, ½, 100 Ω".encode(CP437), CP437).broken
+
+
 def test_bytes_that_fit_nothing_say_so() -> None:
     assert read_text(b"a\x9db\xfcc\x81\x8d", LATIN1, (LATIN1, UTF8)).broken

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from knowledge.errors import BadInput
-from knowledge.manifest import Method
+from knowledge.manifest import FieldSpec, Method, StreamSpec
 from tools.address import parse_address
 from tools.errors import (
     CredentialsMissing,
@@ -100,11 +100,23 @@ def test_an_answers_own_code_tells_more_than_its_status() -> None:
     assert explained(answered(404, []), METHOD) is None
 
 
-def test_a_servers_words_are_kept_without_what_they_quote() -> None:
-    said = {"error": {"code": "Bad", "text": "lastName 'Käßner' born 19871130 is not unique"}}
-    refused = explained(answered(422, said, "POST"), METHOD)
+def test_of_a_servers_words_nothing_is_kept_but_the_fields_that_it_names() -> None:
+    said = {"error": {"code": "Bad Käßner", "text": "lastName Käßner, born 1987, is not unique"}}
+    method = METHOD.model_copy(
+        update={
+            "streams": {
+                "patients": StreamSpec(
+                    source="/patients",
+                    entities=("Patient",),
+                    key=("id",),
+                    fields={"lastName": FieldSpec.model_validate({"maps": "Patient.last_name"})},
+                )
+            }
+        }
+    )
+    refused = explained(answered(422, said, "POST"), method)
     assert refused is not None
-    assert refused.detail == "Bad: lastName … born … is not unique"
+    assert refused.detail == "status 422, lastName"
 
 
 def test_templates_take_what_is_there_and_drop_what_is_not() -> None:

@@ -242,9 +242,10 @@ async def test_a_database_error_names_no_value(stage: Stage) -> None:
     assert "Zzyzxmarke" not in str(told.value)
 
 
-async def test_a_torn_key_becomes_a_dead_letter_and_stops_nobody(stage: Stage) -> None:
-    rows = [RawRow("1", {"id": "1"}), RawRow("2\x00", {"id": "2"}), RawRow("3", {"id": "3"})]
-    records = [patient("1"), patient("2\x00"), patient("3", guarantor_id="9\x00")]
+@pytest.mark.parametrize("torn", ["\x00", "\ud800"], ids=["nul", "half a surrogate pair"])
+async def test_a_torn_key_becomes_a_dead_letter_and_stops_nobody(stage: Stage, torn: str) -> None:
+    rows = [RawRow("1", {"id": "1"}), RawRow(f"2{torn}", {"id": "2"}), RawRow("3", {"id": f"3{torn}"})]
+    records = [patient("1", notes=torn), patient(f"2{torn}"), patient("3", guarantor_id=f"9{torn}")]
     result = await stage.commit(rows, records)
     assert (result.created, result.dead) == (1, 2)
     assert await stage.living() == ["1"]
