@@ -63,12 +63,9 @@ def _target(place: str, value: str, options: Sequence[str]) -> str:
 
 
 def is_canonical(target: str) -> bool:
-    """Whether `Entity.field` (or `Entity#2.field`) is a field of the canonical model."""
+    """Whether `Entity.field` (or `Entity#2.field`, or `Entity.extra`) is where a column may belong."""
     from knowledge.canonical import canonical_model
 
     entity, _, field = target.partition(".")
     name, _, instance = entity.partition("#")
-    if instance not in {"", "2", "3"}:
-        return False
-    known = canonical_model().entities.get(name)
-    return known is not None and field in known.fields
+    return instance in {"", "2", "3"} and canonical_model().knows(f"{name}.{field}")

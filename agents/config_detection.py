@@ -12,18 +12,23 @@ from agents.context import AgentContext
 from agents.states import Asked, Attempt, Draft, Finding, Request
 from knowledge.catalogue import manifest_of
 from knowledge.errors import PatchbayError
+from knowledge.errors_said import error_words
 from knowledge.manifest import Method
 from mappings.records import PracticeFacts
-from tools.adapters.base import Connection
+from tools.adapters.connection import Connection
 from tools.adapters.narrowing import narrowed_to
 from tools.address import parse_address
 from tools.credentials import missing_fields
 from tools.detection import rank_methods, repair_candidates
-from tools.errors import CredentialsRejected, PmsError
+from tools.errors import CredentialsMissing, CredentialsRejected, PmsError, Unsupported
 from tools.store.models import Question
 
 MOST_REPAIRS = 4
-_ASKABLE = {"auth.credentials_rejected": "credentials", "tls.untrusted": "ca_file"}
+_ASKABLE = {
+    "auth.credentials_rejected": "credentials",
+    "credentials.missing": "credentials",
+    "tls.untrusted": "ca_file",
+}
 
 
 class DetectionState(TypedDict, total=False):
@@ -111,7 +116,7 @@ async def validate_connection(state: DetectionState, runtime: Runtime[AgentConte
     except PatchbayError as error:
         attempt = await _failed_attempt(runtime.context, request, draft, error)
     runtime.stream_writer({"event": "step", "step": "validate", "address": draft.address, "code": attempt.code,
-                           "sentence": attempt.sentence, "response_ms": round(attempt.response_ms, 1)})  # fmt: skip
+                           "sentence": attempt.sentence, "said": attempt.said, "response_ms": round(attempt.response_ms, 1)})  # fmt: skip
     return {"attempt": attempt}
 
 
@@ -120,12 +125,10 @@ async def _attempt(context: AgentContext, request: Request, draft: Draft) -> Att
     method = manifest.method(draft.method)
     credentials = await store.credentials.get(request.credentials_ref) if request.credentials_ref else {}
     if not method.built:
-        return Attempt(
-            code="operation.unsupported", sentence=f"The method {method.method} of {manifest.key} is not built."
-        )
+        raise Unsupported(manifest.key, f"The method {method.method} is not built.")
     lacking = missing_fields(method, credentials)
     if lacking:
-        return Attempt(code="auth.credentials_rejected", sentence=f"The credentials lack {', '.join(lacking)}.")
+        raise CredentialsMissing(parse_address(draft.address).where, ", ".join(lacking))
     if credentials and await store.credentials.is_rejected(store.credentials.fingerprint(credentials)):
         raise CredentialsRejected(parse_address(draft.address).where, "They were refused before and are unchanged.")
     facts = PracticeFacts(request.time_zone or manifest.formats.time_zone or "UTC", request.country or "US")
@@ -148,7 +151,7 @@ async def _failed_attempt(context: AgentContext, request: Request, draft: Draft,
             each.url
             for each in repair_candidates(manifest_of(draft.system), method, parse_address(draft.address), error)
         )
-    return Attempt(code=error.code, sentence=error.sentence, choices=choices)
+    return Attempt(code=error.code, sentence=error.sentence, said=error_words(error), choices=choices)
 
 
 def route_attempt(state: DetectionState) -> Literal["repair_configuration", "pose_question", "__end__"]:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from agents.advisor import Advisor
-from tools.adapters.base import Adapter, Connection
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
 from tools.address import Address
 from tools.clock import Clock, utc_now

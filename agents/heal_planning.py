@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agents.heal_states import Diagnosis, LostColumn, OtherDatabase, Plan
+from knowledge.phrases import phrase
 from knowledge.runbooks import Remedy, Risk, Runbook
 from tools.diagnosis.evidence import Evidence
 from tools.diagnosis.posterior import weigh
+from tools.remedies.smaller_pages import smaller
 
 SURE = 0.6  # faults.md 84: below this the cause is unknown
 MOST_TRIES = 2  # of remedies that change something, for one cause of one integration within the window
 STOPPED = "self.healing_ineffective"
-CHANGING: frozenset[Remedy] = frozenset({"sync_again", "rename_column", "use_database"})
+CHANGING: frozenset[Remedy] = frozenset({"sync_again", "rename_column", "use_database", "smaller_pages"})
 
 
 def diagnosed(evidence: Evidence, books: Mapping[str, Runbook], at: str) -> Diagnosis:
@@ -47,7 +49,7 @@ def diagnosed(evidence: Evidence, books: Mapping[str, Runbook], at: str) -> Diag
 def planned(diagnosis: Diagnosis, books: Mapping[str, Runbook], tries: int, plan_id: str) -> Plan:
     """The remedy that the runbook names, as far as the evidence bears it; `tries` were made in the window already."""
     book = books.get(diagnosis.root_cause)
-    guidance: dict[str, str] = dict(book.guidance.items()) if book else {}
+    guidance = _guidance(book, diagnosis.root_cause)
     by_hand = Plan(
         id=plan_id, remedy=None, risk="human", guidance=guidance, streams=diagnosis.streams, attempt=tries + 1
     )
@@ -56,6 +58,13 @@ def planned(diagnosis: Diagnosis, books: Mapping[str, Runbook], tries: int, plan
         said = {language: f"{text} {guidance.get(language, '')}" for language, text in books[STOPPED].guidance.items()}
         return by_hand.model_copy(update={"escalated": STOPPED, "guidance": said})
     return plan
+
+
+def _guidance(book: Runbook | None, cause: str) -> dict[str, str]:
+    """What a person is told in each language, also where nothing is known of the cause."""
+    if book is not None:
+        return dict(book.guidance.items())
+    return {} if cause == "none" else {language: phrase("health.unexplained", language) for language in ("en", "de")}
 
 
 def _with_remedy(diagnosis: Diagnosis, book: Runbook | None, plan: Plan) -> Plan:
@@ -68,12 +77,19 @@ def _with_remedy(diagnosis: Diagnosis, book: Runbook | None, plan: Plan) -> Plan
         return _rename(diagnosis, plan)
     if book.remedy == "use_database":
         return _database(diagnosis, plan)
+    if book.remedy == "smaller_pages":
+        return _pages(diagnosis, plan)
     return plan.model_copy(update={"remedy": book.remedy, "risk": book.risk})
 
 
 def _rename(diagnosis: Diagnosis, plan: Plan) -> Plan:
-    """Follow only where every lost column has exactly one successor by value, and none is one the walk stands on."""
+    """Follow only where every lost column has exactly one successor by value, and none is one the walk stands on.
+
+    And only while the connection works: the canary sync would send a refused login again.
+    """
     lost = diagnosis.lost
+    if diagnosis.facts.get("probe.connection") != "ok":
+        return plan
     if not lost or any(each.structural or each.verdict not in {"followed", "proposed"} for each in lost):
         return plan
     risk: Risk = "safe" if all(each.verdict == "followed" for each in lost) else "guarded"
@@ -96,11 +112,22 @@ def _database(diagnosis: Diagnosis, plan: Plan) -> Plan:
     return plan.model_copy(update={"remedy": "use_database", "risk": "guarded", "address": there.address, "what": what})
 
 
+def _pages(diagnosis: Diagnosis, plan: Plan) -> Plan:
+    """Smaller pages where single rows come at once and a page does not; else, and where that did not help, only waiting."""
+    told = diagnosis.facts.get("page.rows", "")
+    rows = smaller(int(told)) if told.isdecimal() else None
+    bears = diagnosis.facts.get("probe.connection") == "ok" and "probe.page" in diagnosis.facts
+    if rows is None or not bears or plan.attempt > MOST_TRIES:
+        return plan.model_copy(update={"remedy": "wait_for_return", "risk": "safe"})
+    what = f"{told} → {rows}"
+    return plan.model_copy(update={"remedy": "smaller_pages", "risk": "safe", "page_rows": rows, "what": what})
+
+
 def guidance_for(diagnosis: Diagnosis, plan: Plan) -> str:
     """What a person reads in English: the runbook's words, and what exactly the evidence leaves open."""
     if diagnosis.root_cause == "none":
         return "Nothing is wrong: the connection works and the last runs are green."
-    text = plan.guidance.get("en") or "Nothing that we know explains it; the evidence is in the incident."
+    text = plan.guidance["en"]
     open_points = {
         "schema.structural": "The walk itself stands on {}: the system's manifest must name the new column.",
         "schema.lookalikes": "Several new columns hold the same values: {}.",

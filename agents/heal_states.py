@@ -65,6 +65,7 @@ class Plan(Value):
     streams: tuple[str, ...] = ()
     renames: tuple[tuple[str, str, str], ...] = ()  # table, old column, new column
     address: str | None = None
+    page_rows: int | None = None  # of a page, from now on
     attempt: int = 1
     escalated: str | None = None  # the code by which we stopped trying ourselves
 

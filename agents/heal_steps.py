@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,11 +16,13 @@ from knowledge.errors import PatchbayError
 from knowledge.runbooks import runbooks
 from tools.diagnosis.evidence import gather_evidence
 from tools.remedies.renamed_column import follow_rename
+from tools.remedies.smaller_pages import FOR_SO_LONG, use_smaller_pages
 from tools.remedies.snapshot import restore, take_snapshot
 from tools.remedies.waiting import postpone
 from tools.remedies.waiting import wait_for as waiting_time
 from tools.store.ids import new_id
-from tools.store.models import Integration
+from tools.store.models import Integration, Run
+from tools.sync.anomalies import seconds_a_page
 from tools.sync.incidents import add_entries, entries
 from tools.sync.integration import sync_integration
 from tools.sync.session import IntegrationBusy
@@ -126,7 +129,7 @@ def route_by_approval(state: HealState) -> Literal["take_before", "guide_person"
 async def take_before(state: HealState, runtime: Runtime[AgentContext]) -> HealState:
     """Note what the remedy may change, before it does: a repeat after a crash finds the first note."""
     plan = state["plan"]
-    if plan.remedy not in {"rename_column", "use_database"}:
+    if plan.remedy not in {"rename_column", "use_database", "smaller_pages"}:
         return {"before": None}
     integration = await integration_of(runtime.context, state["case"])
     streams = plan.streams if plan.remedy == "rename_column" else ()
@@ -145,6 +148,8 @@ async def apply_remedy(state: HealState, runtime: Runtime[AgentContext]) -> Heal
         version = await follow_rename(context.store, integration, plan.renames)
     elif plan.remedy == "use_database" and plan.address is not None:
         await context.store.integrations.update(integration.id, address=plan.address)
+    elif plan.remedy == "smaller_pages" and plan.page_rows is not None:
+        await use_smaller_pages(context.store, integration, plan.page_rows, context.clock() + FOR_SO_LONG)
     return {"outcome": Healed(status="waiting", sentence="It is done and not yet verified.", made_version=version)}
 
 
@@ -186,9 +191,18 @@ async def verify_remedy(state: HealState, runtime: Runtime[AgentContext]) -> Hea
     except PatchbayError as error:
         return {"outcome": Healed(status="undone", sentence=error.sentence, made_version=version)}
     bad = [run for run in runs if run.status != "ok"]
+    if not bad and plan.remedy == "smaller_pages" and not _is_quicker(runs, state["diagnosis"]):
+        return {"outcome": Healed(status="undone", sentence="Smaller pages are no quicker.")}
     if not bad:
         return {"outcome": Healed(status="healed", sentence=_healed_by(state, plan), made_version=version)}
     return {"outcome": Healed(status="undone", sentence=bad[0].sentence or bad[0].code or "", made_version=version)}
+
+
+def _is_quicker(runs: Sequence[Run], diagnosis: Diagnosis) -> bool:
+    """Whether a page takes at most half of what one of the former size did; that it came in time at all is enough."""
+    before = diagnosis.facts.get("page.seconds")
+    paces = [pace for run in runs if (pace := seconds_a_page(run)) is not None]
+    return before is None or max(paces, default=0.0) <= float(before) / 2
 
 
 def _healed_by(state: HealState, plan: Plan) -> str:
@@ -197,6 +211,8 @@ def _healed_by(state: HealState, plan: Plan) -> str:
         done = ", ".join(f"{table}.{old} is now {new}" for table, old, new in plan.renames)
     elif plan.remedy == "use_database":
         done = f"The practice's database is now {plan.what}"
+    elif plan.remedy == "smaller_pages":
+        done = f"Pages have {plan.page_rows} rows for a day, and come in time"
     else:
         done = f"{cause} has passed"
     return f"{done}; the canary sync is green."

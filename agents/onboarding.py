@@ -228,7 +228,7 @@ def _undetected(state: OnboardingState) -> Outcome:
     if finding.system is None:
         return Outcome(state="unknown", code="unknown", sentence="Nothing that we know answered at this address.")
     if attempt is not None and attempt.code is not None:
-        return Outcome(state="failed", code=attempt.code, sentence=attempt.sentence or "")
+        return Outcome(state="failed", code=attempt.code, sentence=attempt.sentence or "", said=attempt.said)
     return Outcome(state="failed", code="unknown", sentence="The connection was never validated.")
 
 

@@ -24,7 +24,7 @@ from mappings.records import PracticeFacts
 from mappings.schema import ColumnMapping, Constant, Correction, FieldMapping, Hint, Schema, TableMapping, Transform
 from mappings.schema import Mapping as SavedMapping
 from mappings.suggest import suggest
-from tools.adapters.base import Connection
+from tools.adapters.connection import Connection
 from tools.adapters.narrowing import unasked_columns
 from tools.store.models import Question
 from tools.store.open import Store

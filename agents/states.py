@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from knowledge.phrases import Language
 from tools.store.ids import new_id
 
 
@@ -61,6 +62,7 @@ class Attempt(Value):
 
     code: str | None = None
     sentence: str | None = None
+    said: dict[Language, str] = {}  # the sentence by language, as people read it
     version: str | None = None
     time_zone: str | None = None
     response_ms: float = 0.0
@@ -126,3 +128,4 @@ class Outcome(Value):
     state: Literal["live", "needs_review", "failed", "planned", "unknown"]
     code: str | None = None
     sentence: str = ""
+    said: dict[Language, str] = {}  # the sentence by language, where it is an error's

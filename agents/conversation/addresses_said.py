@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
+from agents.conversation.database_said import database_in
 from knowledge.conversation import folded, manner, negations
 from tools.address import KNOWN_SCHEMES
 
 Kind = Literal["url", "share", "drive", "path", "host"]
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,12}://[^\s\"'<>„“”«»`]+|\bsqlite:///[^\s\"'<>]+", re.IGNORECASE)
-_SHARE = re.compile(r"(?<![\w\\])\\\\[\w.$-]+(?:\\[^\s\\/:*?\"<>|,;]+)*\\?")
+_NAME = r"[^\s\\/:*?\"<>|,;]+"
+_SPACED = rf"{_NAME}(?:[ ][A-Z(][^\s\\/:*?\"<>|,;]*){{0,3}}(?=\\)"  # "Program Files\": a blank only inside a path
+_SHARE = re.compile(rf"(?<![\w\\])\\\\[\w.$-]+(?:\\(?:{_SPACED}|{_NAME}))*\\?")
+_SLASHED_SHARE = re.compile(r"(?:\bsmb:|(?<![\w:/\\]))//(?P<share>[\w.$-]+(?:/[^\s\\/:*?\"<>|,;]+)+)", re.IGNORECASE)
+_CUED_PATH = re.compile(r"\b(?:ordner|folder|directory|verzeichnis|pfad|path)\s*(?:is|ist|:|=)?\s*(?P<path>/[\w.@+/-]+[ ][\w.@+-]+/[\w.@+/-]*)", re.IGNORECASE)  # fmt: skip
+_LOCALHOST = re.compile(r"(?<![\w@./\\:-])localhost(?![\w:.-])", re.IGNORECASE)
 _QUOTED_PATH = re.compile(r"[\"'„“«`](?P<path>(?:[A-Za-z]:\\|\\\\|/|~/)[^\"'“”»`\n]+)[\"'“”»`]")
-_DRIVE = re.compile(r"\b[A-Za-z]:[\\/](?:[^\s\\/:*?\"<>|,;]+[\\/]?)*")
+_DRIVE = re.compile(rf"\b[A-Za-z]:[\\/](?:(?:{_SPACED}|{_NAME})[\\/]?)*")
 _PATH = re.compile(r"(?<![^\s(\[:=,])(?:~|\.{1,2})?/[\w.@+-]+(?:/[\w.@+-]*)*")
 _HOST_PORT = re.compile(
-    r"(?<![\w@./\\-])(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?):(?P<port>\d{2,5})(?P<path>/[\w./-]*)?(?![\w:])"
+    r"(?<![\w@./\\-])(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?):(?P<port>\d{1,5})(?P<path>/[\w./-]*)?(?![\w:])"
 )
 _DOTTED = re.compile(
-    r"(?<![\w@./\\:-])(?P<host>(?:[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,}|\d{1,3}(?:\.\d{1,3}){3})(?P<path>/[\w./-]*)?(?![\w@\\:])"
+    r"(?<![\w@./\\:-])(?P<host>\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)|(?:[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,})(?P<path>/[\w./-]*)?(?![\w@\\:])"
 )
 _SINGLE = re.compile(r"[A-Za-z][\w-]{1,62}(?=[\s,;.!?]|$)")
-_PORT = re.compile(r"\bport\s*(?:is|ist|:|=|number|nummer)?\s*(?P<port>\d{2,5})\b", re.IGNORECASE)
+_PORT = re.compile(r"(?:\bport|(?<=\s)-p)\s*(?:is|ist|:|=|number|nummer)?\s*(?P<port>\d{2,5})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ def addresses_in(text: str) -> list[AddressSaid]:
         if not overlaps and not _is_website(text, each):
             found.append(each)
     found.sort(key=lambda said: said.begin)
-    return [_with_port(text, each) for each in found]
+    found = [replace(each, denied=True) if _is_left(text, each, found) else each for each in found]
+    return [with_database(text, _with_port(text, each)) for each in found]
 
 
 def address_in(text: str) -> AddressSaid | None:
@@ -61,6 +68,11 @@ def _all(text: str) -> Iterator[AddressSaid]:
     for match in _URL.finditer(text):
         if match[0].partition("://")[0].casefold() in KNOWN_SCHEMES:
             yield _said(text, _without_end(match[0]), "url", match.start())
+    for match in _SLASHED_SHARE.finditer(text):
+        share = "\\\\" + _without_end(match["share"]).replace("/", "\\")
+        yield AddressSaid(share, "share", match.start(), match.end(), denied=_is_denied(text, match.start()))
+    for match in _CUED_PATH.finditer(text):
+        yield _said(text, _without_end(match["path"]), "path", match.start("path"))
     for match in _SHARE.finditer(text):
         yield _said(text, _without_end(match[0]), "share", match.start())
     for match in _DRIVE.finditer(text):
@@ -74,11 +86,15 @@ def _all(text: str) -> Iterator[AddressSaid]:
         ):
             yield _said(text, path, "path", match.start())
     for match in _HOST_PORT.finditer(text):
-        if _is_host(match["host"].strip("[]")) and int(match["port"]) <= 65535:
+        plain = match["host"].strip("[]")
+        long = len(match["port"]) > 1 or _is_ip(plain)  # "step:3" is none
+        if long and _is_host(plain) and int(match["port"]) <= 65535:
             yield _said(text, _without_end(match[0]), "host", match.start())
     for match in _DOTTED.finditer(text):
         if _is_dotted_host(match["host"]):
             yield _said(text, _without_end(match[0]), "host", match.start())
+    for match in _LOCALHOST.finditer(text):
+        yield _said(text, match[0], "host", match.start())
     for cue in _host_cues().finditer(text):
         single = _SINGLE.match(text, cue.end())
         if single and not _is_word(single[0]):
@@ -141,10 +157,16 @@ def _is_cued(text: str, begin: int) -> bool:
 def _is_denied(text: str, begin: int) -> bool:
     before = folded(text[max(0, begin - 40) : begin])
     clause = re.split(
-        r"[.;!?\n]|,\s*(?:it|but|sondern|now|jetzt|es|das|the|new|neu)|\b(?:but|sondern|to|zu|now|jetzt|new|neue?)\b",
+        r"[.;!?,\n]|\b(?:but|sondern|to|zu|now|jetzt|new|neue?)\b",
         before,
     )[-1]
     return bool(negations().search(clause))
+
+
+def _is_left(text: str, said: AddressSaid, others: Sequence[AddressSaid]) -> bool:
+    """`it was A but we moved to B`, `A is wrong, take B`: what a later address takes the place of."""
+    later = [each for each in others if each.begin > said.end and not each.denied]
+    return bool(later) and bool(_moved().search(folded(text[said.end : later[0].begin])))
 
 
 def _is_website(text: str, said: AddressSaid) -> bool:
@@ -161,9 +183,20 @@ def _with_port(text: str, said: AddressSaid) -> AddressSaid:
     return AddressSaid(f"{host}:{named['port']}{slash}{path}", said.kind, said.begin, said.end, said.denied)
 
 
+def with_database(text: str, said: AddressSaid) -> AddressSaid:
+    """`Server=10.0.0.8;Port=5432;Database=praxis`: host and database said apart are one address of PostgreSQL."""
+    name = database_in(text) if said.kind == "host" and "/" not in said.text else None
+    return replace(said, text=f"postgresql://{said.text}/{name}", kind="url") if name else said
+
+
 @cache
 def _host_cues() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{each})" for each in manner().host_cues), re.IGNORECASE)
+
+
+@cache
+def _moved() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(re.escape(folded(each)) for each in manner().moved)})\b")
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.answer_check import NOTHING, SKIP, checked_answer
+from agents.conversation.logins import take_login
 from agents.conversation.messages import AnswerMessage
 from agents.conversation.notes import Did
 from agents.conversation.questions_shown import proposal_of, question_view
@@ -10,6 +11,7 @@ from agents.conversation.steps_shown import printable
 from agents.conversation.turn_state import Events, Turn
 from knowledge.errors import BadInput
 from knowledge.phrases import words
+from tools.credentials import is_document
 from tools.store.errors import NotFound, QuestionClosed
 from tools.store.models import Question
 
@@ -51,6 +53,8 @@ async def _refuse(turn: Turn, why: str) -> Events:
 
 async def answer(turn: Turn, question: Question, value: str) -> Events:
     """Store a checked answer; what is no answer is said with what would be one, and changes nothing."""
+    if question.kind == "ca_file" and is_document(value):
+        return await take_login(turn, {"ca_file": value})
     if question.kind == "ca_file" and not turn.local:
         why = words("say.need_server_file", thread=turn.thread_id, question=question.id)[turn.speaker.language]
         return await turn.speaker.say("say.not_an_answer", why=why)

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from knowledge.canonical import canonical_model
+from knowledge.canonical import EXTRA, canonical_model
 from knowledge.conversation import data_words, folded, manner
 
 NOTHING = "no_match"
 _IDENTIFIER = r"[\"'`„]?(?P<column>(?:[A-Za-z_][\w#-]*\.)?[A-Za-z_][\w#-]*)[\"'`“]?"
 _ANY_COLUMN = re.compile(r"^(?=.*[_.\d#]|[A-Z]{3,})[\w.#-]+$|^[a-z]+[A-Z]\w*$")
+_NO_COLUMN = frozenset(
+    {"table", "column", "field", "database", "view", "index", "tabelle", "spalte", "feld", "datenbank"}
+)
 _TARGET = re.compile(r"\b(?P<entity>[A-Z][A-Za-z]+(?:#[23])?)\.(?P<field>[a-z][a-z0-9_]*)\b")
 
 
@@ -48,6 +51,10 @@ def corrections_in(text: str, columns: Sequence[KnownColumn]) -> list[Correction
         for match in pattern.finditer(text):
             if (column := _column(match["column"], columns)) is not None:
                 found.setdefault(column.name if column.table else column.column, _nothing(column))
+    for pattern in _patterns("kept"):
+        for match in pattern.finditer(text):
+            if (column := _column(match["column"], columns)) is not None:
+                found.setdefault(column.name if column.table else column.column, _kept(column))
     for pattern in (*_patterns("is"), *_patterns("holds")):
         for match in pattern.finditer(text):
             column = _column(match["column"], columns)
@@ -55,6 +62,7 @@ def corrections_in(text: str, columns: Sequence[KnownColumn]) -> list[Correction
                 continue
             first = re.split(r"\s+(?:and|und)\s+", match["field"])[0]  # what follows may be of another column
             target = field_in(match["field"], column.entity) or field_in(first, column.entity)
+            column = _placed(column, target, columns)
             name = column.name if column.table else column.column
             if (name not in found or found[name].target is None) and (target or column.table or "_" in name):
                 found[name] = CorrectionSaid(name, target, match["field"].strip())
@@ -77,12 +85,12 @@ def field_in(words: str, entity: str | None) -> str | None:
         return _canonical(named[0])
     plain = re.sub(r"[^\w]+", " ", folded(words)).strip()
     plain = re.sub(
-        r"^(?:the|a|an|our|your|der|die|das|den|ein|eine|patients?|patient s|patienten?s?|des patienten|of the patient)\s+",
+        r"^(?:dem patienten seine?|der patientin ihre?|the|a|an|our|your|der|die|das|den|ein|eine|patients?|patient s|patienten?s?|des patienten|of the patient)\s+",
         "",
         plain,
     )
     plain = re.sub(
-        r"\s+(?:of the patients?|of patients?|of a patient|des patienten|der patienten|please|bitte|field|feld|column|spalte|too|also|auch|instead|not|actually|eigentlich|here|hier)$",
+        r"\s+(?:of the patients?|of patients?|of a patient|des patienten|der patienten|sein|be|please|bitte|field|feld|column|spalte|too|also|auch|instead|not|actually|eigentlich|here|hier)$",
         "",
         plain,
     )
@@ -117,12 +125,16 @@ def _entity_of_field(words: str) -> str | None:
 
 def _canonical(target: str) -> str | None:
     entity, _, name = target.partition(".")
-    known = canonical_model().entities.get(entity.partition("#")[0])
-    return target if known is not None and name in known.fields else None
+    return target if canonical_model().knows(f"{entity.partition('#')[0]}.{name}") else None
 
 
 def _nothing(column: KnownColumn) -> CorrectionSaid:
     return CorrectionSaid(column.name if column.table else column.column, NOTHING)
+
+
+def _kept(column: KnownColumn) -> CorrectionSaid:
+    target = f"{column.entity}.{EXTRA}" if column.entity else None
+    return CorrectionSaid(column.name if column.table else column.column, target, EXTRA)
 
 
 def _column(said: str, columns: Sequence[KnownColumn]) -> KnownColumn | None:
@@ -131,15 +143,23 @@ def _column(said: str, columns: Sequence[KnownColumn]) -> KnownColumn | None:
     fits = [each for each in columns if plain in {each.column.casefold(), each.name.casefold()}]
     if fits:
         return fits[0] if len({each.name for each in fits}) == 1 else KnownColumn("", fits[0].column, fits[0].entity)
-    if columns or not _ANY_COLUMN.match(said):
+    if plain in _NO_COLUMN or not _ANY_COLUMN.match(said):
         return None
     table, _, name = said.rpartition(".")
     return KnownColumn(table, name)
 
 
+def _placed(column: KnownColumn, target: str | None, columns: Sequence[KnownColumn]) -> KnownColumn:
+    """Of several tables with that column, the one that holds the entity of the field that is named."""
+    entity = (target or "").partition(".")[0]
+    fits = [each for each in columns if not column.table and each.column == column.column and each.entity == entity]
+    return fits[0] if len(fits) == 1 else column
+
+
 @cache
 def _patterns(kind: str) -> tuple[re.Pattern[str], ...]:
-    said = {"is": manner().column_is, "holds": manner().column_holds, "ignored": manner().column_ignored}[kind]
+    said = {"is": manner().column_is, "holds": manner().column_holds, "ignored": manner().column_ignored,
+            "kept": manner().column_kept}[kind]  # fmt: skip
     return tuple(re.compile(rf"{each.replace('{column}', _bounded())}", re.IGNORECASE) for each in said)
 
 

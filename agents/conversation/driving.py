@@ -54,7 +54,7 @@ async def _drive(turn: Turn, request: Request | None) -> AsyncIterator[Conversat
     for event in await turn.speaker.new_steps():
         yield event
     await turn.refresh()
-    for event in await _say_mismatch(turn):
+    for event in [*await _say_mismatch(turn), *await _say_other_zone(turn)]:
         yield event
 
 
@@ -69,7 +69,7 @@ async def _wanted(turn: Turn) -> tuple[Request | None, bool]:
         if not address or await _elsewhere(turn, address) is not None:
             return None, False
         await turn.context.store.threads.update(turn.thread_id, address=address)
-        return _request(turn.thread_id, address, notes), True
+        return _request(turn, address), True
     changed = _changed(before, turn)
     if picture.ended:
         return (changed, True) if turn.again and not _is_live(turn) else (None, False)
@@ -82,19 +82,22 @@ def _is_live(turn: Turn) -> bool:
     return turn.picture.integration is not None and turn.picture.integration.state in _RUNNING
 
 
-def _request(thread_id: str, address: str, notes: Notes) -> Request:
+def _request(turn: Turn, address: str) -> Request:
+    notes = turn.notes
     return Request(
-        thread_id=thread_id, address=address, credentials_ref=notes.credentials_ref, practice=notes.practice,
-        country=notes.country, time_zone=notes.time_zone, entities=notes.entities, accept_only=True,
+        thread_id=turn.thread_id, address=address, local=turn.local, credentials_ref=notes.credentials_ref, practice=notes.practice,
+        country=notes.country, time_zone=notes.time_zone, entities=notes.entities, accept_only=False,
         plan_only=notes.plan_only,
     )  # fmt: skip
 
 
 def _changed(before: Request, turn: Turn) -> Request:
-    """The request as it is wanted now: what nobody said again stays."""
+    """The request as it is wanted now: what nobody said again stays. Whoever names an address answers for it."""
     notes = turn.notes
+    address = turn.picture.thread.address or before.address
     return before.model_copy(
-        update={"address": turn.picture.thread.address or before.address,
+        update={"address": address,
+                "local": turn.local if turn.again or address != before.address else before.local,
                 "credentials_ref": notes.credentials_ref or before.credentials_ref,
                 "practice": notes.practice or before.practice, "country": notes.country or before.country,
                 "time_zone": notes.time_zone or before.time_zone, "entities": notes.entities or before.entities,
@@ -136,7 +139,7 @@ async def answer_known(turn: Turn) -> Events:
     """Answer questions by what was said before: nobody is asked twice."""
     events: Events = []
     for question in turn.picture.questions:
-        if question.kind == "credentials":
+        if question.kind in {"credentials", "ca_file"}:
             events += await use_login(turn)
         elif (value := _known(turn.notes, question)) is not None and turn.notes.tell_once(f"known:{question.id}"):
             await turn.context.store.questions.answer(question.id, value)
@@ -161,21 +164,31 @@ async def _say_mismatch(turn: Turn) -> Events:
     return await turn.speaker.say("say.other_system_found", said=system_name(said), found=system_name(found))
 
 
+async def _say_other_zone(turn: Turn) -> Events:
+    """A time zone that the person named where the system itself says another."""
+    said, integrated = turn.notes.time_zone, turn.picture.state.get("integrated")
+    found = integrated.time_zone if integrated else None
+    if said is None or found is None or said == found or not turn.notes.tell_once(f"zone:{said}:{found}"):
+        return []
+    return await turn.speaker.say("say.other_zone_found", said=said, found=found)
+
+
 async def _conclude(turn: Turn) -> Events:
     """How it ended, if it did."""
     standing, picture, speaker = turn.picture.standing, turn.picture, turn.speaker
     if standing == "live" and picture.integration is not None:
         records = await records_text(turn, speaker.language)
         left = await _left(turn)
-        return await speaker.say("say.live", integration=picture.integration.id, records=records, left=left)
+        said = phrase("say.live", speaker.language, integration=picture.integration.id, records=records, left=left)
+        return await speaker.speak(said.strip())
     if standing == "planned":
         return await speaker.say("say.planned")
     if standing == "needs_review":
-        return await speaker.say("say.needs_review", why=problem_of(picture))
+        return await speaker.say("say.needs_review", why=problem_of(picture, speaker.language))
     if standing == "unknown":
         return await speaker.say("say.unknown_left", address=picture.where)
     if standing == "failed":
-        return await speaker.say("say.ended", why=problem_of(picture))
+        return await speaker.say("say.ended", why=problem_of(picture, speaker.language))
     return []
 
 

@@ -36,9 +36,11 @@ def _name_at(text: str, match: re.Match[str]) -> str | None:
     position = begin
     for word in _NAME_WORD.finditer(text, begin):
         between = text[position : word.start()]
-        if between.strip() or "\n" in between or folded(word[0].strip(".'")) in _stops():
+        if between.strip() or "\n" in between:
             break
-        if not (word[0][0].isupper() or word[0][0].isdigit() or word[0] == "&" or (words and word[0].islower() and len(word[0]) <= 3)):  # fmt: skip
+        if folded(word[0].strip(".'")) in _stops() and not (words and _is_joined(text, word)):
+            break
+        if not (word[0][0].isupper() or word[0][0].isdigit() or word[0] == "&" or (words and word[0].islower() and (len(word[0]) <= 3 or _is_joined(text, word)))):  # fmt: skip
             break
         words.append(word[0])
         position = word.end()
@@ -50,6 +52,12 @@ def _name_at(text: str, match: re.Match[str]) -> str | None:
     if not name or not any(char.isalpha() for char in name) or _is_no_name(name, cue):
         return None
     return name[:MOST_LETTERS]
+
+
+def _is_joined(text: str, word: re.Match[str]) -> bool:
+    """`Weber und Kollegen`: an `and` inside the name."""
+    following = _NAME_WORD.search(text, word.end())
+    return word[0] in {"und", "and", "u."} and following is not None and folded(following[0]) in _joined()
 
 
 def _is_no_name(name: str, cue: str) -> bool:
@@ -108,6 +116,8 @@ def entities_in(text: str) -> tuple[str, ...]:
     only = data_words().only.pattern.search(plain)
     if only is not None:
         wanted = tuple(dict.fromkeys(entity for entity, _ in _entities(_clause(plain, only.end()))))
+        before = re.split(r"[.;!?\n]", plain[: only.start()])[-1]  # "patients and appointments only"
+        wanted = wanted or tuple(entity for entity, _ in _entities(before))
         if wanted:
             return _ordered(wanted)
     unwanted = {entity for entity, begin in _entities(plain) if data_words().without.pattern.search(plain[:begin])}
@@ -164,6 +174,11 @@ def _practice_cues() -> tuple[re.Pattern[str], ...]:
 @cache
 def _stops() -> frozenset[str]:
     return frozenset(folded(each) for each in manner().practice_stops)
+
+
+@cache
+def _joined() -> frozenset[str]:
+    return frozenset(folded(each) for each in manner().practice_joined)
 
 
 @cache

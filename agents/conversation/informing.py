@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from agents.conversation.picture import Picture
 from agents.conversation.practice_facts import is_built, method_of
 from agents.conversation.questions_shown import question_view
-from agents.conversation.steps_shown import printable, system_name
+from agents.conversation.steps_shown import entity_words, printable, system_name
 from agents.conversation.turn_state import Events, Turn
 from agents.conversation.understanding import Understood
 from knowledge.canonical import canonical_model
@@ -36,7 +36,38 @@ async def _reads(turn: Turn, _: Understood) -> Events:
         told = "; ".join(printable(f"{each['stream']} → {', '.join(each['entities'])}", 200) for each in reads)
         return await turn.speaker.say("topic.reads_plan", plan=told)
     wanted = turn.notes.entities or tuple(canonical_model().entities)
-    return await turn.speaker.say("topic.reads", entities=", ".join(wanted))
+    named = ", ".join(entity_words(each)[turn.speaker.language] for each in wanted)
+    return await turn.speaker.say("topic.reads", entities=named)
+
+
+async def _needs(turn: Turn, _: Understood) -> Events:
+    asking = turn.picture.asking
+    if asking is not None and asking.kind == "credentials" and turn.picture.lacking:
+        fields = login_labels(turn, turn.picture.lacking)
+        return await turn.speaker.say("topic.needs_login", where=asking.context.get("where", ""), fields=fields)
+    return await turn.speaker.say("topic.needs")
+
+
+async def _explain(turn: Turn, _: Understood) -> Events:
+    """What the question that is asked now means."""
+    if turn.picture.asking is None:
+        return await turn.speaker.say("topic.explain_nothing")
+    view = question_view(turn.picture, turn.picture.asking)
+    language = turn.speaker.language
+    labels = login_labels(turn, [each.name for each in view.fields if each.required])
+    return await turn.speaker.say("topic.explain", what=labels or view.text[language], effect=view.effect[language])
+
+
+async def _person(turn: Turn, _: Understood) -> Events:
+    return await turn.speaker.say("topic.person", thread=turn.thread_id)
+
+
+async def _doubtful(turn: Turn, _: Understood) -> Events:
+    left = [f"{each.source_table}.{each.source_column}" for each in turn.picture.suggestions if each.decision == "review"]  # fmt: skip
+    if not left:
+        return await turn.speaker.say("topic.doubtful_none")
+    columns = ", ".join(printable(each, 100) for each in left)
+    return await turn.speaker.say("topic.doubtful", columns=columns, example=left[0].rpartition(".")[2])
 
 
 async def _why(turn: Turn, _: Understood) -> Events:
@@ -71,7 +102,7 @@ async def status_text(turn: Turn, language: Language) -> str:
     """How the thread stands, in one sentence."""
     picture = turn.picture
     facts: dict[str, object] = {
-        "address": picture.where, "questions": len(picture.questions), "why": problem_of(picture),
+        "address": picture.where, "questions": len(picture.questions), "why": problem_of(picture, language),
         "integration": picture.integration.id if picture.integration else "",
         "system": system_name(picture.system) if picture.system else "",
         "records": await records_text(turn, language),
@@ -84,17 +115,24 @@ async def records_text(turn: Turn, language: Language) -> str:
     integration = turn.picture.integration
     counts = await turn.context.store.records.count(integration.id) if integration else {}
     none = f"0 {phrase('word.records', language)}"
-    return ", ".join(f"{count} {entity}" for entity, count in counts.items()) or none
+    return ", ".join(f"{count} {entity_words(entity)[language]}" for entity, count in counts.items()) or none
 
 
-def problem_of(picture: Picture) -> str:
+def problem_of(picture: Picture, language: Language) -> str:
     """What keeps it from being live."""
-    outcome, attempt = picture.state.get("outcome"), picture.state.get("attempt")
-    if outcome is not None and outcome.sentence:
-        return printable(outcome.sentence)
-    return printable(attempt.sentence) if attempt is not None and attempt.sentence else "–"
+    for told in (picture.state.get("outcome"), picture.state.get("attempt")):
+        if told is not None and told.sentence:
+            return printable(told.said.get(language, told.sentence))
+    return "–"
+
+
+def login_labels(turn: Turn, names: Sequence[str]) -> str:
+    """Fields of a login as a person knows them, with the names to give them under."""
+    labels = {each.name: each.label.get(turn.speaker.language, each.name) for each in turn.picture.login_fields}
+    return ", ".join(name if labels.get(name, name) == name else f"{labels[name]} ({name})" for name in names)
 
 
 _SPECIAL: dict[str, Callable[[Turn, Understood], Awaitable[Events]]] = {
     "reads": _reads, "why": _why, "supports": _supports, "status": _status,
+    "needs": _needs, "explain": _explain, "person": _person, "doubtful": _doubtful,
 }  # fmt: skip

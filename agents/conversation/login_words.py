@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from knowledge.catalogue import catalogue
 from knowledge.conversation import folded, secrets
@@ -19,6 +19,7 @@ _IN_URL = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s:@/]*):(?P
 _USER_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://(?P<user>[^\s:@/]+)@", re.IGNORECASE)
 _QUERY = re.compile(r"\b(?P<url>[a-z][a-z0-9+.-]*://[^\s?#]+)(?P<query>[?#][^\s\"'<>]+)", re.IGNORECASE)
 _CURL = re.compile(r"(?:^|\s)(?:-u|--user)\s+['\"]?(?P<user>[^\s:'\"]+):(?P<password>[^\s'\"]+)['\"]?")
+_PSQL_USER = re.compile(r"\bpsql\b[^\n]*\s(?:-U|--username[ =])\s*(?P<user>[^\s'\"]+)")
 _HEADER = re.compile(r"\b(?:authorization\s*[:=]\s*)?(?:bearer|basic|odfhir)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)  # fmt: skip
 _RANDOM = re.compile(r"(?<![\w/.:\\@-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+=-][\w+/=-]{19,}(?![\w.])")
 _ODD = re.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])(?=\S*[A-Z]|\S*[!§$%&#*+?=@^~-])[^\s/\\:]{8,}(?!\S)")
@@ -114,7 +115,9 @@ def _take_from_urls(work: _Work) -> None:
     for found in _USER_IN_URL.finditer(work.text):
         work.fields.setdefault("username", unquote(found["user"]))
     while found := _QUERY.search(work.text):
-        work.unnamed += 1
+        named = {_field_of(name): value for name, value in parse_qsl(found["query"][1:]) if value}
+        work.fields |= {name: value for name, value in named.items() if name is not None}
+        work.unnamed += not named.keys() - {None}
         work.text = work.text[: found.start("query")] + work.text[found.end("query") :]
 
 
@@ -122,6 +125,8 @@ def _take_headers(work: _Work, awaited: Collection[str]) -> None:
     while found := _CURL.search(work.text):
         work.fields |= {"username": found["user"], "password": found["password"]}
         work.hide(*found.span())
+    if found := _PSQL_USER.search(work.text):
+        work.fields.setdefault("username", found["user"])
     while found := _HEADER.search(work.text):
         if not re.search(r"[\d._~+/=-]", found["value"]):  # "basic training": a word, no key
             break
@@ -336,7 +341,7 @@ def _label_pattern() -> re.Pattern[str]:
     said = "|".join(re.escape(word).replace(r"\ ", r"[\s_-]*") for word in (*words, *_with_umlauts()))
     return re.compile(
         rf"(?<![\w.@-])(?P<label>{said})(?:\s+(?:for|von|für|of|vom)\s+(?:the\s+|den\s+|dem\s+|der\s+)?\S+)?"
-        rf"(?P<sep>\s*(?:=>|->|[:=])\s*|'s\s+|\s+(?:is|ist|lautet|heißt|heisst|wäre|would\s+be)\s*:?\s+|\s+)"
+        rf"(?P<sep>\s*(?:=>|->|[:=])\s*|'s\s+|\s+(?:is|ist|lautet|heißt|heisst|wäre|wär|waer|would\s+be)\s*:?\s+|\s+)"
         rf"(?P<value>{_QUOTED}|\S+?(?=[;,]\s*[\w ]+\s*[=:]|\s|$))", re.IGNORECASE,
     )  # fmt: skip
 

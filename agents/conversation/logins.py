@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agents.conversation.informing import login_labels
 from agents.conversation.notes import Did
 from agents.conversation.turn_state import Events, Turn
-from knowledge.errors import PatchbayError
+from knowledge.errors import BadInput, PatchbayError
+from knowledge.errors_said import error_words
+from tools.credentials import checked_document, is_document
 from tools.store.models import Question
 from tools.sync.credentials import replace_credentials
 
 MOST_LETTERS = 64 * 1024
+_AS_FILE = {"private_key": "private_key_file", "certificate": "ca_file"}  # what a pasted PEM is of
 _RUNNING = frozenset(["live", "paused"])
 
 
@@ -28,11 +32,13 @@ async def take_login(turn: Turn, fields: Mapping[str, str]) -> Events:
     await turn.refresh()
     if turn.picture.ended:
         turn.again = True
-    return events + await use_login(turn)
+    events += await use_login(turn)
+    return events + await _say_what_lacks(turn)
 
 
 async def use_login(turn: Turn) -> Events:
     """Answer the open question about credentials with what was given, once it is all there and was not refused."""
+    await _answer_ca_file(turn)
     question = next((each for each in turn.picture.questions if each.kind == "credentials"), None)
     ref = turn.notes.credentials_ref
     if ref is None:
@@ -44,11 +50,31 @@ async def use_login(turn: Turn) -> Events:
     store = turn.context.store
     values = await store.credentials.get(ref)
     if await store.credentials.is_rejected(store.credentials.fingerprint(values)):
-        return await turn.speaker.say("say.login_refused_before")
-    if lacking := turn.picture.lacking:
-        return await turn.speaker.say("say.login_lacks", fields=_labels(turn, lacking))
+        return []
+    if turn.picture.lacking:
+        return []
     await _answer(turn, question, ref)
     return []
+
+
+async def _answer_ca_file(turn: Turn) -> None:
+    """A question about the issuing authority is answered by the certificate that was given with the login."""
+    question = next((each for each in turn.picture.questions if each.kind == "ca_file"), None)
+    given = (await _given(turn)).get("ca_file")
+    if question is not None and given and turn.notes.tell_once(f"known:{question.id}"):
+        await turn.context.store.questions.answer(question.id, given)
+        await turn.refresh()
+
+
+async def _say_what_lacks(turn: Turn) -> Events:
+    """Why the login that was just given is not tried yet."""
+    ref, store = turn.notes.credentials_ref, turn.context.store
+    if ref is None or not any(each.kind == "credentials" for each in turn.picture.questions):
+        return []
+    if await store.credentials.is_rejected(store.credentials.fingerprint(await store.credentials.get(ref))):
+        return await turn.speaker.say("say.login_refused_before")
+    lacking = turn.picture.lacking
+    return await turn.speaker.say("say.login_lacks", fields=login_labels(turn, lacking)) if lacking else []
 
 
 async def _answer(turn: Turn, question: Question, ref: str) -> None:
@@ -69,8 +95,11 @@ async def _usable(turn: Turn, fields: Mapping[str, str]) -> tuple[Events, dict[s
     usable: dict[str, str] = {}
     events: Events = []
     for name, value in fields.items():
-        if name in {"private_key", "certificate"} or (name.endswith("_file") and not turn.local):
-            events += await turn.speaker.say("say.file_needed", field=f"{name.removesuffix('_file')}_file")
+        field = _AS_FILE.get(name, name) if wanted is None or _AS_FILE.get(name) in wanted else name
+        if field.endswith("_file") and is_document(value):
+            events += await _take_document(turn, field, value, usable)
+        elif field.endswith("_file") and not turn.local:
+            events += await turn.speaker.say("say.file_needed", field=field)
         elif not value or len(value) > MOST_LETTERS or "\0" in value:
             continue
         elif wanted is None or name in wanted:
@@ -80,6 +109,15 @@ async def _usable(turn: Turn, fields: Mapping[str, str]) -> tuple[Events, dict[s
     if not usable and not events:
         events += await turn.speaker.say("say.login_not_asked")
     return events, usable
+
+
+async def _take_document(turn: Turn, field: str, value: str, usable: dict[str, str]) -> Events:
+    """A pasted key or certificate, kept as it is; `usable` gains it."""
+    try:
+        usable[field] = checked_document("credentials", field, value)
+    except BadInput:
+        return await turn.speaker.say("say.document_unusable", field=field)
+    return []
 
 
 async def _given(turn: Turn) -> dict[str, str]:
@@ -104,10 +142,5 @@ async def _replace(turn: Turn, usable: Mapping[str, str]) -> Events:
     try:
         await replace_credentials(turn.context.store, integration, {**known, **usable})
     except PatchbayError as error:
-        return await turn.speaker.fail(error.code, {"en": error.sentence, "de": error.sentence})
+        return await turn.speaker.fail(error.code, error_words(error))
     return await turn.speaker.say("say.login_replaced")
-
-
-def _labels(turn: Turn, names: tuple[str, ...]) -> str:
-    labels = {each.name: each.label.get(turn.speaker.language, each.name) for each in turn.picture.login_fields}
-    return ", ".join(f"{labels.get(name, name)} ({name})" for name in names)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from agents.conversation.addresses_said import AddressSaid
 from agents.conversation.notes import Did, Notes
-from agents.conversation.steps_shown import system_name
+from agents.conversation.steps_shown import entity_words, system_name
 from agents.conversation.turn_state import Events, Turn
 from agents.conversation.understanding import Understood
 from knowledge.catalogue import catalogue
 from knowledge.conversation import systems
 from knowledge.errors import BadInput
-from knowledge.phrases import phrase
+from knowledge.phrases import Language, phrase
 from tools.address import parse_address, require_local
 
 NAMES = ("address", "system", "practice", "country", "time_zone", "entities")
@@ -53,13 +53,15 @@ async def take_facts(turn: Turn, said: Understood) -> Events:
 
 def facts_in_words(turn: Turn, facts: dict[str, object]) -> str:
     """Facts as a person says them."""
-    shown = {name: _value(name, value) for name, value in facts.items()}
+    shown = {name: _value(name, value, turn.speaker.language) for name, value in facts.items()}
     return ", ".join(phrase(f"fact.{name}", turn.speaker.language, value=value) for name, value in shown.items())
 
 
-def _value(name: str, value: object) -> str:
+def _value(name: str, value: object, language: Language) -> str:
     if name == "system":
         return system_name(value)
+    if name == "entities" and isinstance(value, list | tuple):
+        return ", ".join(entity_words(each)[language] for each in value)
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

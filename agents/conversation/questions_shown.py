@@ -63,6 +63,8 @@ def _effect(question: Question) -> Words:
 
 
 def _fields(picture: Picture, question: Question) -> tuple[SecretField, ...]:
+    if question.kind == "ca_file":
+        return (SecretField(name="ca_file", label=words("label.ca_file"), secret=False, required=True, have=False),)
     if question.kind != "credentials":
         return ()
     return tuple(

@@ -7,7 +7,7 @@ from typing import cast
 
 from agents.conversation.messages import Card, Row, Step, Words
 from knowledge.conversation import systems
-from knowledge.phrases import phrase_book, words
+from knowledge.phrases import LANGUAGES, phrase, phrase_book, words
 from tools.store.models import Entry
 
 Facts = Mapping[str, object]
@@ -26,6 +26,12 @@ def system_name(key: object) -> str:
     """What a system is called."""
     known = systems().systems.get(str(key))
     return known.name if known else printable(key)
+
+
+def entity_words(entity: str) -> Words:
+    """What the records of an entity are called."""
+    key = f"entity.{entity}"
+    return words(key) if key in phrase_book() else {"en": printable(entity), "de": printable(entity)}
 
 
 def step_of(entry: Entry) -> Step:
@@ -63,7 +69,7 @@ def _text(name: str, facts: Facts) -> Words:
         version = printable(facts.get("version") or "")
         return _tidy(words("step.detected", system=system_name(facts.get("system")), version=version, confidence=sure))
     if name == "validate" and facts.get("code"):
-        return words("step.validate_failed", **said)
+        return _failed(facts)
     if name == "plan":
         said["streams"] = ", ".join(_streams(facts)) or "–"
     if name == "synced":
@@ -73,6 +79,15 @@ def _text(name: str, facts: Facts) -> Words:
         return words(key, **said)
     except KeyError:  # a step of that name without these facts
         return words("step.other", step=name)
+
+
+def _failed(facts: Facts) -> Words:
+    """What keeps the connection from working; a login that nobody gave yet is no fault."""
+    told = facts.get("said")
+    sentence = {language: printable(text) for language, text in told.items()} if isinstance(told, dict) else {}
+    key = "step.validate_login" if facts.get("code") == "credentials.missing" else "step.validate_failed"
+    plain = printable(facts.get("sentence") or "")
+    return {language: phrase(key, language, sentence=sentence.get(language, plain)) for language in LANGUAGES}
 
 
 def _tidy(said: Words) -> Words:
@@ -123,7 +138,7 @@ def _map(facts: Facts) -> list[Row]:
 
 
 def _synced(facts: Facts) -> list[Row]:
-    rows = [_named(entity, count) for entity, count in _counts(facts).items()]
+    rows = [Row(label=entity_words(entity), value=str(count)) for entity, count in _counts(facts).items()]
     rows.append(_row("dead_letters", facts.get("dead_letters", 0)))
     return rows + [_row("failures", each) for each in _list(facts, "failures")]
 

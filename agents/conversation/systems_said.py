@@ -114,7 +114,8 @@ def _is_denied(plain: str, begin: int) -> bool:
 
 
 def _squashed(text: str) -> str:
-    return re.sub(r"[\s\-._'&/]+", "", folded(text))
+    without = re.sub(r"^(?:s|d|'s|'d)'(?=\w{3})", "", folded(text))  # "s'Dampsoft": an article of the south
+    return re.sub(r"[\s\-._'&/]+", "", without)
 
 
 @cache

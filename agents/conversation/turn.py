@@ -31,16 +31,19 @@ from agents.conversation.understanding import Understood, language_of, understan
 from agents.conversation.undoing import undo
 from agents.driver import drive as drive_here
 from knowledge.errors import PatchbayError
-from knowledge.phrases import Language
+from knowledge.errors_said import error_words
+from knowledge.phrases import Language, phrase_book
 from tools.store.ids import new_id
 from tools.store.models import Question, Thread
 
 DEFAULT: Language = "en"
 
 
-async def open_thread(context: AgentContext, language: Language | None = None) -> Thread:
-    """Begin a conversation: a thread without an address yet, and our first words."""
-    thread = await context.store.threads.create(id=new_id("thr"), address="")
+async def open_thread(context: AgentContext, language: Language | None = None, *, id: str | None = None) -> Thread:
+    """Begin a conversation: a thread without an address yet, and our first words. Begun again by its `id` it is the same."""
+    thread = await context.store.threads.create(id=id or new_id("thr"), address="")
+    if await context.store.messages.list(thread.id):
+        return thread
     speaker = Speaker(context, thread.id, language or DEFAULT)
     await speaker.say("say.welcome")
     if language is not None:
@@ -63,7 +66,7 @@ async def converse(
         async for event in _play(turn, message):
             yield event
     except PatchbayError as error:
-        for event in await turn.speaker.fail(error.code, {"en": error.sentence, "de": error.sentence}):
+        for event in await turn.speaker.fail(error.code, error_words(error)):
             yield event
     finally:
         await keep_notes(context, thread_id, turn.notes)
@@ -140,7 +143,9 @@ async def _take_text(turn: Turn, text: str, who: str | None) -> Events:
     events += await take_facts(turn, said)
     events += await _wish(turn, said)
     if said.is_empty:
-        events += await turn.speaker.say("say.not_understood")
+        asking = turn.picture.asking
+        key = f"say.not_understood_{asking.kind}" if asking else ""
+        events += await turn.speaker.say(key if key in phrase_book() else "say.not_understood")
     return events
 
 
@@ -151,7 +156,7 @@ async def _correct(turn: Turn, correction: CorrectionSaid) -> Events:
         return await turn.speaker.say("say.field_unknown", words=words, column=column)
     effect = await say_of_column(turn.context, turn.picture, turn.notes, correction.column, correction.target)
     if effect is None:
-        return await turn.speaker.say("say.column_unknown", column=column)
+        return await _unknown_column(turn, column)
     key = "say.corrected_nothing" if correction.target == NOTHING else "say.corrected"
     events = await turn.speaker.say(key, column=column, target=correction.target)
     if effect == "remapped":
@@ -160,6 +165,13 @@ async def _correct(turn: Turn, correction: CorrectionSaid) -> Events:
         events += await turn.speaker.say("say.corrected_unchanged")
     await turn.refresh()
     return events
+
+
+async def _unknown_column(turn: Turn, column: str) -> Events:
+    holders = [each.name for each in turn.picture.columns if each.column.casefold() == column.casefold()]
+    if len(holders) > 1:
+        return await turn.speaker.say("say.column_ambiguous", column=column, columns=", ".join(map(printable, holders)))
+    return await turn.speaker.say("say.column_unknown", column=column)
 
 
 async def _answer_in_words(turn: Turn, said: Understood) -> Events:

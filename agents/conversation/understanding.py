@@ -73,7 +73,7 @@ class Understood:
 def understand(text: str, situation: Situation = Situation()) -> Understood:
     """Read one message."""
     taken = take_secrets(text, situation.awaited)
-    heard = taken.heard[:MOST_LETTERS_READ]
+    heard = without_signature(taken.heard[:MOST_LETTERS_READ])
     said = _read(heard, taken, situation)
     if situation.awaited and not taken.fields and (said.is_empty or _only_echo(said)):
         login = take_bare_login(text, situation.awaited)
@@ -101,6 +101,20 @@ def _read(heard: str, taken: Taken, situation: Situation) -> Understood:
         entities=entities_in(without), corrections=corrections,
         answer=_answer(without, situation, zone, system) if not corrections else None,
     )  # fmt: skip
+
+
+def without_signature(text: str) -> str:
+    """The text up to the closing of an e-mail: addresses and names below it are the writer's, not the system's."""
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if number and _closing().match(folded(line).strip()):
+            return "".join(lines[:number])
+    return text
+
+
+@cache
+def _closing() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{each})" for each in manner().closings))
 
 
 def _only_echo(said: Understood) -> bool:

@@ -11,8 +11,9 @@ import pytest
 
 from agents.context import AgentContext
 from knowledge.manifest import Method
-from tools.adapters.base import Adapter, Cursor, Page
+from tools.adapters.base import Adapter
 from tools.adapters.open import open_adapter
+from tools.adapters.pages import Cursor, Page
 from tools.store.errors import FencedOut, StaleCursor
 from tools.store.models import Run
 from tools.store.open import Store, open_store

@@ -14,7 +14,8 @@ from knowledge.canonical import canonical_model
 from knowledge.hints import field_hints
 from knowledge.manifest import FieldSpec, Method
 from mappings.schema import Schema
-from tools.adapters.base import Adapter, Connection
+from tools.adapters.base import Adapter
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
 from tools.store.open import Store, open_store
 from tools.store.settings import Settings

@@ -16,7 +16,7 @@ from agents.health import HealReport, heal_integration, report_of
 from knowledge.catalogue import manifest_of
 from mappings.records import PracticeFacts
 from mappings.schema import FieldMapping, Mapping, TableMapping
-from tools.adapters.base import Connection
+from tools.adapters.connection import Connection
 from tools.adapters.open import open_adapter
 from tools.address import parse_address
 from tools.store.holders import process_holder

@@ -157,6 +157,17 @@ async def test_an_alert_sees_no_integration_of_another_tenant(office: Office) ->
     assert await office.store.incidents.list() == []
 
 
+async def test_nobody_of_another_tenant_can_assign_an_alert_to_our_integration(office: Office) -> None:
+    async with open_store(office.store.settings, tenant="other") as other:
+        context = type(office.context)(other, "healer")
+        (incident_id,) = (await take_alerts(context, call(alert({"integration": office.id})))).unassigned
+        (question,) = await other.questions.open(incident_id)
+        await other.questions.answer(question.id, office.id)
+        assert [event["event"] async for event in drive(context, incident_id)] == ["waiting"]
+        assert (await other.incidents.get(incident_id)).integration_id is None
+    assert await office.store.incidents.list() == []
+
+
 async def test_an_integration_at_rest_is_noted_and_not_looked_at(office: Office) -> None:
     await office.store.integrations.update(office.id, state="paused")
     taken = await take(office, alert({"integration": office.id}))

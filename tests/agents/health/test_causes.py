@@ -46,7 +46,15 @@ async def ward(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
     await ward.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{each.name}-{each.system}".replace(" ", "_") for each in CASES])
+# The suites play each cause on every system that can have it; here once, on the one that is onboarded soonest.
+ONE_OF_EACH = [
+    *{each.root_cause: each for each in sorted(CASES, key=lambda each: each.system == "dental_suite")}.values()
+]
+
+
+@pytest.mark.parametrize(
+    "case", ONE_OF_EACH, ids=[f"{each.name}-{each.system}".replace(" ", "_") for each in ONE_OF_EACH]
+)
 async def test_a_cause_is_named_and_only_what_is_safe_is_done(ward: Ward, case: Case) -> None:
     async with ward.admit(case.system, proxied=case.proxied, own=case.own) as patient:
         seen = await play(patient, case)

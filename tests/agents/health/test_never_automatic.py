@@ -132,4 +132,4 @@ async def test_no_runbook_calls_safe_what_is_never_automatic() -> None:
 
 
 async def test_what_may_be_done_is_a_closed_list() -> None:
-    assert set(Remedy.__args__) == {"wait_for_return", "sync_again", "rename_column", "use_database"}  # type: ignore[attr-defined]
+    assert set(Remedy.__args__) == {"wait_for_return", "sync_again", "rename_column", "use_database", "smaller_pages"}  # type: ignore[attr-defined]
