@@ -29,6 +29,8 @@ class Terminal:
 
     def __init__(self, *arguments: str) -> None:
         self.seen = ""
+        self._read = b""
+        self._expected = 0  # how far `seen` was asked for: one read may bring more than what is waited for
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
             [str(SCRIPT), *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
@@ -37,9 +39,9 @@ class Terminal:
         os.close(theirs)
 
     def expect(self, text: str) -> str:
-        """Read on until `text` stands there; what was read since the last time."""
-        begin, ends = len(self.seen), time.monotonic() + SECONDS
-        while text not in self.seen[begin:]:
+        """Read on until `text` stands behind what was expected last; what stands between, with `text`."""
+        begin, ends = self._expected, time.monotonic() + SECONDS
+        while (found := self.seen.find(text, begin)) < 0:
             if not select.select([self._ours], [], [], max(0.0, ends - time.monotonic()))[0]:
                 raise AssertionError(f"{text!r} never came; seen: {self.seen[begin:]}")
             try:
@@ -48,8 +50,10 @@ class Terminal:
                 data = b""
             if not data:
                 raise AssertionError(f"{text!r} never came before the end; seen: {self.seen[begin:]}")
-            self.seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
-        return self.seen[begin:]
+            self._read += data  # a letter or an escape sequence may be cut where one read ends
+            self.seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._read.decode(errors="replace"))
+        self._expected = found + len(text)
+        return self.seen[begin : self._expected]
 
     def type(self, line: str) -> None:
         os.write(self._ours, f"{line}\n".encode())
