@@ -1,4 +1,4 @@
-"""The service over HTTP: health at the root, everything else under `/v1`."""
+"""The service over HTTP: health and the page at the root, everything else under `/v1`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from api.portal import page
 from api.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from api.routes import operations, v1_router
 from api.service import Check, JobsDoor, Service
@@ -51,6 +52,7 @@ def create_app(
     add_problem_handlers(app)
     app.include_router(operations.router)
     app.include_router(v1_router())
+    app.include_router(page.router)
     _describe_problems(app)
     return app
 

@@ -361,14 +361,17 @@ def keys_revoke(
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="mapping, detection, onboarding or all.")] = "all",
+    suite: Annotated[str, typer.Argument(help="mapping, detection, onboarding, diagnosis, healing or all.")] = "all",
     sets: Annotated[str | None, typer.Option(help="A folder of labelled schemas for the mapping suite.")] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Plans that the healing suite makes of made-up evidence.")
+    ] = 10_000,
     json: Json = False,
 ) -> None:
     """The evaluation harness."""
     from api.commands.evaluate import run_eval
 
-    _end(run_eval(suite, sets, as_json=json))
+    _end(run_eval(suite, sets, rounds, as_json=json))
 
 
 def _end(code: int) -> None:

@@ -1,4 +1,4 @@
-"""A login as it comes over HTTP: the fields that the manifest names, never files of the service's own machine."""
+"""A login as it comes over HTTP: the fields that the manifest names, file fields as the file's contents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from api.service import Service
 from knowledge.errors import BadInput
-from tools.credentials import MOST_LETTERS
+from tools.credentials import MOST_LETTERS, checked_document, is_document
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 _Value = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
@@ -25,13 +25,16 @@ def checked_credentials(service: Service, values: dict[str, str]) -> dict[str, s
         is_key = "-----BEGIN " in value
         if any(not char.isprintable() and not (is_key and char in "\r\n\t") for char in value):
             raise BadInput(f"credentials, field {name}", "holds control characters.", "Check what was pasted there.")
-        if name.endswith("_file"):
-            _check_file(service, value)
-    return dict(values)
+    return {
+        name: _checked_file(service, name, value) if name.endswith("_file") else value for name, value in values.items()
+    }
 
 
-def _check_file(service: Service, value: str) -> None:
-    """A caller may name a key file only where the service's admin put some."""
+def _checked_file(service: Service, name: str, value: str) -> str:
+    """The file's contents (PEM), or a path, which may only lie where the service's admin put key files."""
+    if is_document(value):
+        return checked_document("credentials", name, value)
     if not value.startswith("/"):
         raise BadInput("credentials", "a file field holds no absolute path.", "Paste the key into the field itself.")
     service.outgoing.check_path(value)
+    return value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,11 +13,13 @@ from typing import Any, ClassVar
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from api.auth import identify
 from api.problems import status_of
 from knowledge.errors import BadInput, PatchbayError
 from tools.store.idempotency import Claim, IdempotencyRepository
+from tools.store.ids import new_id
 from tools.store.models import KeptAnswer
 
 HEADER = "Idempotency-Key"
@@ -52,6 +56,17 @@ class IdempotentRoute(APIRoute):
             return await _once(request, key, handle)
 
         return answer
+
+
+def id_for(request: Request, tenant: str, prefix: str, body: BaseModel | None) -> str:
+    """An id for what the request makes. It follows from the caller's key, so that the same request again, after a crash
+    that lost our answer, finds what is there instead of making another."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return new_id(prefix)
+    said = body.model_dump_json() if body is not None else ""
+    named = "\x00".join((tenant, request.url.path, key, said)).encode()
+    return f"{prefix}_{urlsafe_b64encode(hashlib.sha256(named).digest()[:9]).decode()}"
 
 
 async def _once(request: Request, key: str, handle: Handler) -> Response:

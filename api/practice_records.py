@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,15 +12,19 @@ from api.entities import RecordMeta, view_of
 from api.forms import View
 from api.paging import Listing, cursor_of
 from knowledge.canonical import canonical_model
-from mappings.records import JsonValue, PracticeFacts
+from mappings.records import JsonValue, PracticeFacts, with_extra
+from tools.clock import rfc3339
 from tools.store.errors import NotFound
+from tools.store.filing import Narrowing
 from tools.store.models import Integration, Practice, StoredRecord
 from tools.store.open import Store
+from tools.store.record_rows import FILED_BY, filing_of
 from tools.store.vault import normalised
 
 SEARCHED = ("last_name", "first_name", "birth_date", "phone", "email", "member_id")  # by blind index, best first
 MOST_SCANNED = 5000  # records opened for one page of a narrowed list; then the page ends early, with a cursor
 _BATCH = 500
+_IN_TIME = "start="  # begins the place of a list in order of time
 PHONES = ("phone_mobile", "phone_home", "phone_work")
 
 
@@ -49,6 +53,14 @@ class Wanted:
     def narrow(self) -> bool:
         return bool(self.start or self.end or set(self.filters) - {"patient_id"})
 
+    def narrowing(self, zone: ZoneInfo) -> Narrowing | None:
+        """The same for the store's own indexes, where they know all of it."""
+        under = FILED_BY.get(self.entity, ("",))[0]
+        if not self.narrow or set(self.filters) - {under}:
+            return None
+        until = None if self.end is None else (date.fromisoformat(self.end) + timedelta(days=1)).isoformat()
+        return Narrowing(self.filters.get(under), _midnight(self.start, zone), _midnight(until, zone))
+
 
 def facts_of(practice: Practice) -> PracticeFacts:
     """What reading a value must know of the practice."""
@@ -63,8 +75,10 @@ def holds_patients(entity: str) -> bool:
 
 async def integrations_of(store: Store, practice_id: str, wanted: str | None = None) -> list[Integration]:
     """The practice's integrations by id, or the one that is wanted of them. Raises `NotFound`."""
-    await store.practices.get(practice_id)
-    found = await store.integrations.page(None, 1000, practice_id=practice_id)
+    await practice_of(store, practice_id)
+    found = await store.recently(
+        ("integrations", practice_id), lambda: store.integrations.page(None, 1000, practice_id=practice_id)
+    )
     if wanted is None:
         return list(found)
     chosen = [each for each in found if each.id == wanted]
@@ -73,11 +87,19 @@ async def integrations_of(store: Store, practice_id: str, wanted: str | None = N
     return chosen
 
 
+async def practice_of(store: Store, practice_id: str) -> Practice:
+    """Raises `NotFound`."""
+    return await store.recently(("practice", practice_id), lambda: store.practices.get(practice_id))
+
+
 async def page_of_records(
     store: Store, integrations: Sequence[Integration], wanted: Wanted, zone: ZoneInfo, now: datetime,
     place: Sequence[str] | None, limit: int,
 ) -> Listing[Any]:  # fmt: skip
-    """One page in the order of integration and record id. A search by an indexed field opens only what fits."""
+    """One page in the order of integration and record id; what is narrowed by days or place, in the order of its start.
+
+    A search by an indexed field opens only what fits.
+    """
     shown: list[View] = []
     scanned, last = 0, place
     for integration in integrations:
@@ -85,15 +107,16 @@ async def page_of_records(
             continue
         ages = await _ages(store, integration, now)
         after = place[1] if place and integration.id == place[0] else None
-        while records := await _batch(store, integration, wanted, after, limit - len(shown) + 1):
+        road = await _road(store, integration, wanted, zone, after)
+        while records := await road.batch(after, limit - len(shown) + 1):
             for record in records:
                 scanned += 1
                 if wanted.fits(record.fields, zone):
                     if len(shown) == limit:
                         return Listing(items=shown, next_cursor=cursor_of(*(last or ())))
                     shown.append(_view(integration, record, ages))
-                last = (integration.id, record.id)
-            after = records[-1].id
+                last = (integration.id, road.place(record))
+            after = road.place(records[-1])
             if scanned >= MOST_SCANNED:
                 return Listing(items=shown, next_cursor=cursor_of(integration.id, after))
     return Listing(items=shown)
@@ -114,27 +137,77 @@ async def one_record(
 def live_view(integration: Integration, entity: str, fields: Mapping[str, JsonValue]) -> View:
     """A record that the practice's system told just now."""
     meta = RecordMeta(integration_id=integration.id, source="live", age_seconds=0.0)
-    return view_of(entity).model_validate({**fields, "meta": meta})
+    return view_of(entity).model_validate({**with_extra(fields), "meta": meta})
 
 
-async def _batch(
-    store: Store, integration: Integration, wanted: Wanted, after: str | None, room: int
-) -> list[StoredRecord]:
-    """The next records to look at, found by blind index where one of the filters has one."""
-    indexed = next((name for name in SEARCHED if name in wanted.filters), None)
-    if indexed is not None:
-        found = await store.records.find(integration.id, wanted.entity, indexed, wanted.filters[indexed])
-        return [each for each in found if after is None or each.id > after][: MOST_SCANNED + 1]
-    limit = _BATCH if wanted.narrow else room
-    patient = wanted.filters.get("patient_id")
-    return await store.records.list(integration.id, wanted.entity, after=after, limit=limit, patient_id=patient)
+@dataclass(frozen=True)
+class _ById:
+    """A list in the order of ids, found by blind index where one of the filters has one."""
+
+    store: Store
+    integration_id: str
+    wanted: Wanted
+
+    async def batch(self, after: str | None, room: int) -> list[StoredRecord]:
+        """The next records to look at."""
+        wanted, records = self.wanted, self.store.records
+        indexed = next((name for name in SEARCHED if name in wanted.filters), None)
+        if indexed is not None:
+            found = await records.find(self.integration_id, wanted.entity, indexed, wanted.filters[indexed])
+            return [each for each in found if after is None or each.id > after][: MOST_SCANNED + 1]
+        limit = _BATCH if wanted.narrow else room
+        patient = wanted.filters.get("patient_id")
+        return await records.list(self.integration_id, wanted.entity, after=after, limit=limit, patient_id=patient)
+
+    def place(self, record: StoredRecord) -> str:
+        return record.id
+
+
+@dataclass(frozen=True)
+class _InTime:
+    """A list in the order of when its records start, narrowed by the store."""
+
+    store: Store
+    integration_id: str
+    entity: str
+    narrowing: Narrowing
+
+    async def batch(self, after: str | None, room: int) -> list[StoredRecord]:
+        """The next records to look at."""
+        start, _, id_ = (after or "").removeprefix(_IN_TIME).partition("|")
+        place = (start, id_) if after else None
+        return await self.store.records.narrowed(self.integration_id, self.entity, self.narrowing, place, room)
+
+    def place(self, record: StoredRecord) -> str:
+        return f"{_IN_TIME}{filing_of(self.entity, record.fields)['starts_at']}|{record.id}"
+
+
+async def _road(
+    store: Store, integration: Integration, wanted: Wanted, zone: ZoneInfo, after: str | None
+) -> _ById | _InTime:
+    """By the store's indexes where they know all that is wanted and all records; a list ends in the order it began."""
+    narrowing = wanted.narrowing(zone)
+    begun_by_id = after is not None and not after.startswith(_IN_TIME)
+    if narrowing is None or begun_by_id or not await _all_filed(store, integration.id):
+        return _ById(store, integration.id, wanted)
+    return _InTime(store, integration.id, wanted.entity, narrowing)
+
+
+async def _all_filed(store: Store, integration_id: str) -> bool:
+    return await store.recently(("filed", integration_id), lambda: store.filing.is_done(integration_id))
+
+
+def _midnight(day: str | None, zone: ZoneInfo) -> str | None:
+    """The instant at which a local day begins."""
+    return None if day is None else rfc3339(datetime.fromisoformat(day).replace(tzinfo=zone))
 
 
 async def _ages(store: Store, integration: Integration, now: datetime) -> dict[str, float | None]:
     """Seconds since every stream was last read to its end."""
+    streams = await store.recently(("streams", integration.id), lambda: store.streams.list(integration.id))
     return {
         state.stream: (now - state.last_success_at).total_seconds() if state.last_success_at else None
-        for state in await store.streams.list(integration.id)
+        for state in streams
     }
 
 
@@ -143,7 +216,7 @@ def _view(integration: Integration, record: StoredRecord, ages: Mapping[str, flo
         integration_id=integration.id, source="store", changed_at=record.updated_at,
         age_seconds=ages.get(record.source_stream),
     )  # fmt: skip
-    return view_of(record.entity).model_validate({**record.fields, "meta": meta})
+    return view_of(record.entity).model_validate({**with_extra(record.fields), "meta": meta})
 
 
 def _has(fields: Mapping[str, JsonValue], name: str, value: str) -> bool:

@@ -25,7 +25,9 @@ from api.chat_view import ChatView
 from api.output import Output
 from api.person import is_present, read_line
 from api.running import context_of, run, store_for
+from api.watching import drive_or_watch
 from knowledge.errors import BadInput
+from knowledge.errors_said import error_words
 from knowledge.phrases import LANGUAGES, Language, phrase
 from tools.credentials import read_credentials
 
@@ -56,7 +58,7 @@ class Chat:
         """Send one message and show what happens."""
         if isinstance(message, TextMessage):
             self.view.language = language_of(message.text) or self.view.language
-        async for event in converse(self.context, self.thread, message, local=True):
+        async for event in converse(self.context, self.thread, message, drive=drive_or_watch, local=True):
             self.view.event(event)
             if isinstance(event, DoneEvent):
                 self.state, self.asking = event.state, event.asking
@@ -98,8 +100,8 @@ async def _talk(chat: Chat) -> None:
         try:
             message = await _message(chat, line)
         except BadInput as error:
-            chat.view.output.line({"event": "error", "code": error.code, "text": {"en": error.sentence, "de": error.sentence}})  # fmt: skip
-            chat.view.output.text(f"! {error.sentence}")
+            chat.view.output.line({"event": "error", "code": error.code, "text": error_words(error)})
+            chat.view.output.text(f"! {error_words(error)[chat.view.language]}")
             continue
         if message is not None:
             await chat.send(message)

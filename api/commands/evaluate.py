@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -11,11 +12,20 @@ from api.output import Output
 from api.running import run
 from knowledge.errors import BadInput
 
-SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing")
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says beyond a suite's name."""
+
+    sets: str | None
+    rounds: int
 
 
-def run_eval(suite: str, sets: str | None, *, as_json: bool) -> int:
-    """Run one suite or all. Exit code 1 where a suite misses a figure that must never be missed."""
+SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing")
+
+
+def run_eval(suite: str, sets: str | None, rounds: int, *, as_json: bool) -> int:
+    """Run one suite or all; `rounds` are the healing suite's plans. Exit code 1 where a suite misses a figure that must never be missed."""
     output = Output(as_json)
     if suite not in {*SUITES, "all"}:
         raise BadInput("SUITE", f"there is no suite {suite!r}.", f"Choose from {', '.join(SUITES)} or all.")
@@ -24,49 +34,56 @@ def run_eval(suite: str, sets: str | None, *, as_json: bool) -> int:
     failed = False
     for name in SUITES if suite == "all" else (suite,):
         output.say(f"Running {name} …")
-        report, text, good = _RUNNERS[name](sets)
+        report, text, good = _RUNNERS[name](Asked(sets, rounds))
         output.line({"suite": name, "good": good, **report.model_dump(mode="json")})
         output.text(text)
         failed = failed or not good
     return 1 if failed else 0
 
 
-def _mapping(sets: str | None) -> tuple[BaseModel, str, bool]:
+def _mapping(asked: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import mapping
 
-    report = mapping.run(Path(sets) if sets else None)
+    report = mapping.run(Path(asked.sets) if asked.sets else None)
     return report, mapping.as_text(report), True
 
 
-def _detection(_: str | None) -> tuple[BaseModel, str, bool]:
+def _detection(_: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import detection
 
     report = run(detection.run)
     return report, detection.as_text(report), report.good
 
 
-def _onboarding(_: str | None) -> tuple[BaseModel, str, bool]:
+def _onboarding(_: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import onboarding
 
     report = run(onboarding.run)
     return report, onboarding.as_text(report), report.good
 
 
-def _diagnosis(_: str | None) -> tuple[BaseModel, str, bool]:
+def _diagnosis(_: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import diagnosis
 
     report = run(diagnosis.run)
     return report, diagnosis.as_text(report), report.good
 
 
-def _healing(_: str | None) -> tuple[BaseModel, str, bool]:
+def _healing(asked: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import healing
 
-    report = run(healing.run)
+    report = run(lambda: healing.run(asked.rounds))
     return report, healing.as_text(report), report.good
 
 
-_RUNNERS: dict[str, Callable[[str | None], tuple[BaseModel, str, bool]]] = {
+def _billing(_: Asked) -> tuple[BaseModel, str, bool]:
+    from evals.suites import billing
+
+    report = billing.run()
+    return report, billing.as_text(report), report.good
+
+
+_RUNNERS: dict[str, Callable[[Asked], tuple[BaseModel, str, bool]]] = {
     "mapping": _mapping, "detection": _detection, "onboarding": _onboarding, "diagnosis": _diagnosis,
-    "healing": _healing,
+    "healing": _healing, "billing": _billing,
 }  # fmt: skip

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from api.output import Output
 from api.running import found, holder, run, run_at_home, store_for
-from knowledge.canonical import CanonicalEntity, CanonicalField, canonical_model
+from knowledge.canonical import EXTRA, CanonicalEntity, CanonicalField, canonical_model, kept_column
 from knowledge.errors import BadInput
 from mappings.mask import masked
+from mappings.records import EXTRA_PREFIX, JsonValue, with_extra
 
 if TYPE_CHECKING:
     from tools.store.models import StoredRecord
@@ -51,11 +52,13 @@ def show_records(wanted: str, entity: str, *, reveal: bool, as_json: bool) -> in
 
 def _fields(record: StoredRecord, model: CanonicalEntity, reveal: bool) -> dict[str, object]:
     if reveal:
-        return dict(record.fields)
-    return {
-        name: _masked(value, model.fields[name]) if model.fields[name].phi == 2 else value
-        for name, value in record.fields.items()
-    }
+        return with_extra(record.fields)
+    return with_extra({name: _shown(name, value, model) for name, value in record.fields.items()})
+
+
+def _shown(name: str, value: JsonValue, model: CanonicalEntity) -> JsonValue:
+    field = kept_column(model.name) if name.startswith(EXTRA_PREFIX) else model.fields[name]
+    return _masked(value, field) if field.phi == 2 else value
 
 
 def _masked(value: object, field: CanonicalField) -> str | None:
@@ -69,7 +72,7 @@ def _show(output: Output, model: CanonicalEntity, shown: list[dict[str, object]]
     if not shown:
         output.text(f"No {model.name} records.")
         return
-    filled = [name for name in model.fields if any(row.get(name) is not None for row in shown)]
+    filled = [name for name in (*model.fields, EXTRA) if any(row.get(name) is not None for row in shown)]
     columns = output.fitting(filled, shown)
     output.table(f"{model.name}: {total}", columns, [[row.get(name) for name in columns] for row in shown])
     if total > len(shown):

@@ -82,9 +82,9 @@ async def _serve(opened: socket.socket, settings: Settings) -> int:
 
 async def _open(stack: AsyncExitStack, settings: Settings, unfinished: list[bool]) -> Application:
     """Import in a thread, bring the tables up to date, open the application, start the worker."""
-    application = await asyncio.to_thread(_application, settings)
+    application, worker = await asyncio.to_thread(_made, settings)
     await stack.enter_async_context(application.router.lifespan_context(application))
-    worker = await asyncio.to_thread(_worker, settings)
+    await asyncio.to_thread(worker.start)
 
     async def stop() -> None:
         if not await asyncio.to_thread(worker.stop, GRACE_SECONDS):
@@ -94,18 +94,12 @@ async def _open(stack: AsyncExitStack, settings: Settings, unfinished: list[bool
     return application
 
 
-def _application(settings: Settings) -> FastAPI:
+def _made(settings: Settings) -> tuple[FastAPI, Worker]:
     from api.app import create_app
-
-    return create_app(settings)
-
-
-def _worker(settings: Settings) -> Worker:
     from api.jobs.worker import Worker
 
     worker = Worker(settings)
-    worker.start()
-    return worker
+    return create_app(settings, checks={"worker": worker.check}), worker
 
 
 def leave_at_once() -> None:

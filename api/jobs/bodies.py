@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from time import monotonic
 
 from agents.context import AgentContext
 from agents.driver import WISH, drive
+from agents.heal_due import wants_healing
 from agents.health import HealingBusy, heal_integration, report_of
 from agents.sync_schedule import replan_if_due
 from api.advising import advisor_of
@@ -16,12 +18,15 @@ from api.running import why_at_rest
 from api.service import guarded_detect
 from knowledge.errors import PatchbayError
 from tools.address import parse_address
+from tools.clock import utc_now
 from tools.jobs import Jobs
 from tools.outgoing import Outgoing
 from tools.store.errors import FencedOut
 from tools.store.holders import process_holder
 from tools.store.models import Run
 from tools.store.open import Store, Stores
+from tools.sync.freshness import note_overdue
+from tools.sync.incidents import active_incidents
 from tools.sync.integration import sync_integration, sync_what_is_due
 from tools.sync.session import IntegrationUnknown
 from tools.sync.turn import ASKED_FOR, IntegrationBusy, MadeWay, Turn
@@ -30,8 +35,8 @@ from tools.webhooks import deliver_events
 Result = dict[str, object]
 
 PATIENCE_SECONDS = 120.0  # longer than a lease lasts: then the one of a process that was stopped has ended
+SETTLED = timedelta(minutes=15)  # of being awake: what fell due while no worker was has been run by then
 _AGAIN_SECONDS = 0.5
-_OTHERS_AT_IT = frozenset({MadeWay.code, FencedOut.code, "store.stale_cursor"})
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Bodies:
     stores: Stores
     jobs: Jobs
     outgoing: Outgoing
+    awake_since: Callable[[], datetime] = utc_now
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def sync(self, tenant: str, integration_id: str, streams: Sequence[str] | None) -> Result:
         """A run that somebody waits for: where it has to make way for a healing, it goes on afterwards."""
@@ -59,21 +66,21 @@ class Bodies:
             wanted = streams or [each.stream for each in await store.streams.list(integration_id)]
             await asyncio.sleep(_AGAIN_SECONDS)  # whoever waits asks more often than that
             left = [name for name in wanted if name not in {each.stream for each in runs}]
-        return await self._ended(tenant, integration_id, runs)
+        return await self._ended(store, integration_id, runs)
 
     async def sync_due(self, tenant: str, integration_id: str) -> Result:
         """What is due of an integration now; afterwards its rhythm is thought over where enough was seen."""
         store = await self.stores.of(tenant)
         runs = await sync_what_is_due(store, integration_id, process_holder())
-        ended = await self._ended(tenant, integration_id, runs)
+        ended = await self._ended(store, integration_id, runs)
         if runs:
             await replan_if_due(_context(store), integration_id)
         return ended
 
-    async def _ended(self, tenant: str, integration_id: str, runs: Sequence[Run]) -> Result:
-        """A failed run has itself looked after."""
-        if any(each.status != "ok" and each.code not in _OTHERS_AT_IT for each in runs):
-            await self.jobs.heal(tenant, integration_id, once=True)
+    async def _ended(self, store: Store, integration_id: str, runs: Sequence[Run]) -> Result:
+        """A round whose incidents call for it has the integration looked after."""
+        if runs and wants_healing(await active_incidents(store, integration_id), utc_now()):
+            await self.jobs.heal(store.tenant, integration_id, once=True)
         good = all(each.status == "ok" for each in runs)
         return {"runs": [each.id for each in runs], "good": good}
 
@@ -121,14 +128,42 @@ class Bodies:
         done = await deliver_events(await self.stores.of(tenant), self.outgoing)
         return {"queued": done.queued, "sent": done.sent, "failed": done.failed}
 
+    async def purge(self) -> None:
+        """Forget what ended long ago: jobs, and messages of webhooks."""
+        await self.jobs.purge()
+        for tenant in await self.stores.tenants():
+            store = await self.stores.of(tenant)
+            await store.webhooks.purge(timedelta(days=store.settings.webhook_days))
+
     async def enqueue_what_waits(self) -> None:
-        """Streams that are due, onboardings that could go on, events to deliver: each once, by what the store says."""
+        """Streams that are due, onboardings that could go on, events to deliver: each once, by what the store says.
+
+        Nothing where the last look is still going on: on a busy machine looks would pile up. Records
+        of an older release are filed on the way.
+        """
+        if self._looking.locked():
+            return
+        async with self._looking:
+            await self._enqueue_what_waits()
+
+    async def _enqueue_what_waits(self) -> None:
         for tenant, integration_id in await self.stores.due_integrations():
             await self.jobs.sync_due(tenant, integration_id)
         for tenant, thread_id in await self.stores.threads_to_go_on():
             await self.jobs.drive(tenant, thread_id, once=True)
         for tenant in await self.stores.tenants_with_events():
             await self.jobs.deliver(tenant)
+        for tenant in await self.stores.tenants_with_unfiled():
+            await (await self.stores.of(tenant)).filing.file_some()
+
+    async def watch(self) -> None:
+        """End runs whose process is gone, and name streams that nobody runs though there was time enough to."""
+        for tenant, integration_id in await self.stores.integrations_left_running():
+            await (await self.stores.of(tenant)).runs.abandon(integration_id)
+        if utc_now() - self.awake_since() < SETTLED:
+            return
+        for tenant in await self.stores.tenants():
+            await note_overdue(await self.stores.of(tenant), utc_now())
 
     async def _context_for(self, store: Store, thread_id: str) -> AgentContext:
         """Whoever asked over the network is sent nowhere that the service must not go."""

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from time import monotonic
 
 import psycopg
@@ -21,7 +22,7 @@ from knowledge.errors import PatchbayError
 from tools.clock import utc_now
 from tools.store.database import Database, database_url
 from tools.store.settings import Settings
-from tools.store.workers import WorkerRegistry
+from tools.store.workers import SILENT, WorkerRegistry
 
 BEAT_SECONDS = 1.0
 _LOCKS = 0x70617477  # "patw": the advisory locks of workers
@@ -39,6 +40,7 @@ class Presence:
         self._stopping = threading.Event()
         self._here = threading.Event()
         self._takes_over = threading.Event()
+        self._heard_at = self._awake_since = utc_now()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="presence", daemon=True)
 
     def start(self) -> None:
@@ -49,6 +51,15 @@ class Presence:
     def look_after_others(self) -> None:
         """From now on take over from the dead; the job engine has been launched."""
         self._takes_over.set()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the others hear it; else it is taken for dead."""
+        return self._here.is_set() and self._thread.is_alive() and utc_now() - self._heard_at < SILENT
+
+    def awake_since(self) -> datetime:
+        """Since when it beats without a pause. A machine that slept, or lost its database, begins anew."""
+        return self._awake_since
 
     def stop(self) -> None:
         """Say goodbye."""
@@ -83,10 +94,17 @@ class Presence:
         while not self._stopping.is_set():
             began = monotonic()
             await registry.beat(self._executor, self._holder)
-            self._here.set()
+            self._heard()
             if connection is not None and self._takes_over.is_set():
                 await self._take_over(registry, connection)
             await asyncio.to_thread(self._stopping.wait, max(0.0, BEAT_SECONDS - (monotonic() - began)))
+
+    def _heard(self) -> None:
+        now = utc_now()  # by the wall: the other clock stands still while the machine sleeps
+        if now - self._heard_at > SILENT:
+            self._awake_since = now
+        self._heard_at = now
+        self._here.set()
 
     async def _take_over(self, registry: WorkerRegistry, connection: psycopg.AsyncConnection) -> None:
         found = await connection.execute(

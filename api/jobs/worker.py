@@ -34,7 +34,7 @@ COMPATIBILITY = "1"  # of queued jobs: raised only when the steps of a workflow 
 POLL_SECONDS = 0.5
 AT_ONCE = {"sync": 32, "drive": 16, "heal": 8, "detect": 8, "deliver": 8}  # jobs of a queue in one process
 SQLITE_EXECUTOR = "sqlite"  # always the same, so that the next one takes up what the last one left
-TICK_CRON, PURGE_CRON = "*/3 * * * * *", "0 17 * * * *"
+CRONS = {"tick": "*/3 * * * * *", "watch": "41 * * * * *", "purge": "0 17 * * * *"}  # with seconds
 
 
 @dataclass(eq=False)
@@ -43,6 +43,13 @@ class WorkerElsewhere(PatchbayError):
     cause: ClassVar[str] = "Another process works on {where} already, and SQLite takes one."
     mend: ClassVar[str] = "Use that one, or put the database on PostgreSQL (PATCHBAY_DATABASE_URL) to add workers."
     where: str
+
+
+@dataclass(eq=False)
+class WorkerSilent(PatchbayError):
+    code: ClassVar[str] = "worker.silent"
+    cause: ClassVar[str] = "This process's worker does not run, so nothing is synced here."
+    mend: ClassVar[str] = "Look at the log, and start the process again."
 
 
 @dataclass
@@ -68,7 +75,7 @@ class Worker:
         logging.getLogger("dbos").addHandler(logging.NullHandler())  # else it writes to standard error by itself
         quiet()
         self._engine = DBOS(config=self._config(executor, migrates=sqlite))
-        tick, purge = register(self._open_bodies)
+        recurring = register(self._open_bodies)
         self._presence = Presence(self.settings, executor, holder, DBOS._recover_pending_workflows)
         self._presence.start()  # before the first job runs here: else another worker takes us for dead
         try:
@@ -82,9 +89,14 @@ class Worker:
                 on_conflict="always_update",
             )  # fmt: skip
         DBOS.apply_schedules(
-            [{"schedule_name": "tick", "workflow_fn": tick, "schedule": TICK_CRON, "context": None},
-             {"schedule_name": "purge", "workflow_fn": purge, "schedule": PURGE_CRON, "context": None}]
+            [{"schedule_name": name, "workflow_fn": workflow, "schedule": CRONS[name], "context": None}
+             for name, workflow in recurring.items()]
         )  # fmt: skip
+
+    async def check(self) -> None:
+        """Whether it is at work. Raises `WorkerSilent`."""
+        if self._presence is None or not self._presence.is_heard:
+            raise WorkerSilent
 
     def stop(self, grace_seconds: float = 10.0) -> bool:
         """Take nothing new, let what runs end; False where something still runs: then end the process, it is taken up."""
@@ -117,7 +129,8 @@ class Worker:
                 stores = await self._opened.enter_async_context(open_stores(self.settings))
                 jobs = await self._opened.enter_async_context(open_jobs(self.settings))
                 outgoing = outgoing_of(self.settings.allowed_networks, self.settings.allowed_folders)
-                self._bodies = Bodies(stores, jobs, outgoing)
+                assert self._presence is not None
+                self._bodies = Bodies(stores, jobs, outgoing, self._presence.awake_since)
         return self._bodies
 
 

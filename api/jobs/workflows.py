@@ -10,7 +10,7 @@ from dbos import DBOS
 
 from api.jobs.bodies import Bodies, Result
 from knowledge.errors import PatchbayError
-from tools.jobs import DELIVER, DETECT, DRIVE, DUE, HEAL, PURGE, SYNC, TICK
+from tools.jobs import DELIVER, DETECT, DRIVE, DUE, HEAL, PURGE, SYNC, TICK, WATCH
 
 MOST_RECOVERIES = 5  # then it is set aside; what it was about is enqueued anew from the store
 
@@ -26,8 +26,8 @@ async def _settled(work: Awaitable[Result]) -> Result:
         return {"problem": {"code": error.code, "sentence": error.sentence}}
 
 
-def register(bodies: BodiesOf) -> tuple[Scheduled, Scheduled]:
-    """Register every workflow with the engine; returns the recurring ones, which are tick and purge."""
+def register(bodies: BodiesOf) -> dict[str, Scheduled]:
+    """Register every workflow with the engine; returns the recurring ones by name."""
     _register_syncs(bodies)
     _register_threads(bodies)
     return _register_recurring(bodies)
@@ -85,7 +85,7 @@ def _register_threads(bodies: BodiesOf) -> None:
         return await deliver_step(tenant)
 
 
-def _register_recurring(bodies: BodiesOf) -> tuple[Scheduled, Scheduled]:
+def _register_recurring(bodies: BodiesOf) -> dict[str, Scheduled]:
     @DBOS.step(name="tick")
     async def tick_step() -> None:
         await (await bodies()).enqueue_what_waits()
@@ -94,12 +94,20 @@ def _register_recurring(bodies: BodiesOf) -> tuple[Scheduled, Scheduled]:
     async def tick(at: datetime, context: Any) -> None:
         await tick_step()
 
+    @DBOS.step(name="watch")
+    async def watch_step() -> None:
+        await (await bodies()).watch()
+
+    @DBOS.workflow(name=WATCH, max_recovery_attempts=MOST_RECOVERIES)
+    async def watch(at: datetime, context: Any) -> None:
+        await watch_step()
+
     @DBOS.step(name="purge")
     async def purge_step() -> None:
-        await (await bodies()).jobs.purge()
+        await (await bodies()).purge()
 
     @DBOS.workflow(name=PURGE, max_recovery_attempts=MOST_RECOVERIES)
     async def purge(at: datetime, context: Any) -> None:
         await purge_step()
 
-    return tick, purge
+    return {"tick": tick, "watch": watch, "purge": purge}

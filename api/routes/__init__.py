@@ -8,6 +8,8 @@ from api.auth import bearer
 from api.idempotency import IdempotentRoute
 from api.routes import (
     audit,
+    billing_codes,
+    caller,
     detections,
     health,
     incidents,
@@ -17,6 +19,7 @@ from api.routes import (
     practice_data,
     practice_writes,
     practices,
+    questions,
     sync,
     webhooks,
 )
@@ -26,11 +29,14 @@ def v1_router() -> APIRouter:
     """Everything that wants a key."""
     router = APIRouter(prefix="/v1", dependencies=[Depends(bearer)], route_class=IdempotentRoute)
     for module in (
+        caller,
         practices,
         onboarding,
+        questions,
         detections,
         integrations,
         mappings,
+        billing_codes,
         sync,
         practice_data,
         practice_writes,

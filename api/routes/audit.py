@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import ConfigDict, JsonValue
 
 from api.auth import Admin
-from api.forms import Moment, View
+from api.forms import Moment, Text, View
 from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, place_of
 from knowledge.errors import BadInput
+from tools.store.audit import REFERENCES
 from tools.store.models import AuditEntry
 
 router = APIRouter(tags=["operations"], route_class=IdempotentRoute)
@@ -36,7 +37,8 @@ class AuditView(View):
 
     @classmethod
     def of(cls, entry: AuditEntry) -> Self:
-        return cls.model_validate(entry.model_dump())
+        details = {name: value for name, value in entry.details.items() if name != REFERENCES}
+        return cls.model_validate({**entry.model_dump(), "details": details})
 
 
 class Verified(View):
@@ -48,12 +50,20 @@ class Verified(View):
 
 
 @router.get("/audit")
-async def list_audit(caller: Admin, cursor: Cursor = None, limit: Limit = 100) -> Listing[AuditView]:
+async def list_audit(
+    caller: Admin,
+    record: Annotated[
+        Text | None,
+        Query(description="Only who read this record: `INTEGRATION|Patient|4711`.", pattern=r"^[^|]+\|[^|]+\|.+$"),
+    ] = None,
+    cursor: Cursor = None, limit: Limit = 100,
+) -> Listing[AuditView]:  # fmt: skip
     """Entries in their order, oldest first."""
     place = place_of(cursor, parts=1)
     if place and not (place[0].isascii() and place[0].isdecimal() and len(place[0]) < 10):
         raise BadInput("cursor", "is none that this list gave.", "Begin without a cursor.")
-    rows = await caller.store.audit.list(int(place[0]) if place else 0, limit + 1)
+    after, trail = int(place[0]) if place else 0, caller.store.audit
+    rows = await (trail.list(after, limit + 1) if record is None else trail.about(record, after, limit + 1))
     return listing(rows, limit, lambda each: (str(each.id),), AuditView.of)
 
 

@@ -15,6 +15,8 @@ from api.idempotency import HEADER, IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, moment_place
 from api.service import JobsHere, Served, context_for
 from knowledge.errors import BadInput
+from knowledge.phrases import Language
+from knowledge.runbooks import runbooks
 from tools.store.errors import NotFound
 from tools.store.models import Incident, Question
 
@@ -26,7 +28,7 @@ _QUESTION: dict[str, JsonValue] = {
 }  # fmt: skip
 _INCIDENT: dict[str, JsonValue] = {
     "id": "inc_Zk3nQ0a1bC2d", "integration_id": "int_Zk3nQ0a1bC2d", "root_cause": "schema.column_renamed",
-    "status": "waiting", "opened_at": "2026-11-21T07:00:00Z", "closed_at": None,
+    "title": {"en": "A column has another name", "de": "Eine Spalte heißt anders"}, "status": "waiting", "opened_at": "2026-11-21T07:00:00Z", "closed_at": None,
 }  # fmt: skip
 
 
@@ -40,18 +42,23 @@ _ALERTS: dict[str, JsonValue] = {
 
 
 class IncidentView(View):
+    """`title` says its cause in both languages; null where no runbook knows it."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [_INCIDENT]})
 
     id: str
     integration_id: str | None
     root_cause: str | None
+    title: dict[Language, str] | None
     status: Literal["open", "healed", "waiting", "closed"]
     opened_at: Moment
     closed_at: Moment | None
 
     @classmethod
     def of(cls, incident: Incident) -> Self:
-        return cls.model_validate(incident.model_dump(include=set(cls.model_fields)))
+        book = runbooks().get(incident.root_cause or "")
+        title = book.title if book else None
+        return cls.model_validate({**incident.model_dump(include=set(cls.model_fields)), "title": title})
 
 
 class IncidentQuestion(View):
@@ -71,17 +78,24 @@ class IncidentQuestion(View):
 
 
 class IncidentDetails(IncidentView):
-    """The same with its evidence, what was planned and done, and the questions about it."""
+    """The same with its evidence, what was planned and done, what a person can do, and the questions about it."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{**_INCIDENT, "evidence": [], "plan": None, "outcome": None, "questions": [_QUESTION]}]
+            "examples": [
+                {**_INCIDENT, "evidence": [], "plan": None, "outcome": None, "remedy": None, "remedy_state": None,
+                 "guidance": {"en": "1. Look at the column.", "de": "1. Sehen Sie sich die Spalte an."},
+                 "questions": [_QUESTION]}
+            ]
         }
-    )
+    )  # fmt: skip
 
     evidence: list[dict[str, JsonValue]]
     plan: dict[str, JsonValue] | None
     outcome: dict[str, JsonValue] | None
+    remedy: str | None
+    remedy_state: Literal["followed", "held", "regressed"] | None
+    guidance: dict[Language, str] | None
     questions: list[IncidentQuestion]
 
 
@@ -143,7 +157,8 @@ async def get_incident(incident_id: Id, caller: Viewer) -> IncidentDetails:
     """One incident with the evidence for and against its cause."""
     incident = await caller.store.incidents.get(incident_id)
     questions = [IncidentQuestion.of(each) for each in await caller.store.questions.list(incident_id)]
-    return IncidentDetails.model_validate({**incident.model_dump(mode="json"), "questions": questions})
+    shown = {**incident.model_dump(mode="json"), **IncidentView.of(incident).model_dump()}
+    return IncidentDetails.model_validate({**shown, "guidance": _guidance(incident), "questions": questions})
 
 
 @router.post("/incidents/{incident_id}/decision")
@@ -170,6 +185,12 @@ async def receive_alerts(
     taken = await take_alerts(context_for(service, caller.store), body)
     queued = [await jobs.heal(caller.tenant, each, once=True) for each in taken.to_heal]
     return AlertsView.of(taken, queued)
+
+
+def _guidance(incident: Incident) -> dict[Language, str] | None:
+    """What a person can do about its cause, by the runbook."""
+    book = runbooks().get(incident.root_cause or "")
+    return book.guidance if book else None
 
 
 async def _question(caller: Caller, incident_id: str, wanted: str | None) -> Question:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from agents.driver import start_thread
@@ -13,14 +13,13 @@ from api.auth import Admin, Caller, Operator, Viewer
 from api.credentials_form import CredentialsForm, checked_credentials
 from api.forms import Form, Id, Moment, Text, View
 from api.found import integration_of
-from api.idempotency import IdempotentRoute
+from api.idempotency import IdempotentRoute, id_for
 from api.paging import Cursor, Limit, Listing, listing, place_of
 from api.service import JobsHere, Served, context_for
 from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput, PatchbayError
 from tools.adapters.open import open_adapter
 from tools.address import MOST_LETTERS, parse_address
-from tools.store.ids import new_id
 from tools.store.models import Integration, IntegrationState
 from tools.sync.credentials import replace_credentials
 from tools.sync.disconnect import disconnect
@@ -137,7 +136,7 @@ class Gone(View):
 
 @router.post("/integrations", status_code=202)
 async def connect_system(
-    body: IntegrationForm, caller: Operator, service: Served, jobs: JobsHere, response: Response
+    body: IntegrationForm, caller: Operator, service: Served, jobs: JobsHere, request: Request, response: Response
 ) -> BegunView:
     """Connect a system: detect, configure, validate, map, first sync, schedule. A worker does it; the thread tells."""
     address = parse_address(body.address)
@@ -147,7 +146,7 @@ async def connect_system(
     entities = _known(body.entities) or ()
     ref = await caller.store.credentials.put(login) if login else None
     wanted = Wanted(
-        thread_id=new_id("thr"), address=address.url, credentials_ref=ref, entities=entities,
+        thread_id=id_for(request, caller.tenant, "thr", body), address=address.url, credentials_ref=ref, entities=entities,
         accept_only=body.accept_only, practice_id=practice.id if practice else None,
         practice=practice.name if practice else None, country=practice.country if practice else None,
         time_zone=practice.time_zone if practice else None,

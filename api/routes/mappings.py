@@ -18,7 +18,7 @@ from knowledge.canonical import canonical_model
 from knowledge.catalogue import catalogue, manifest_of
 from knowledge.errors import BadInput
 from mappings.compiled import compile_mapping
-from mappings.mask import masked
+from mappings.mask import masked, masked_samples
 from mappings.records import Applied, PracticeFacts, RawRow
 from mappings.schema import ColumnMapping, Correction, Mapping, Schema, Table, Transform
 from mappings.suggest import classify, suggest
@@ -137,15 +137,25 @@ class CorrectionView(View):
 
 
 class MappingView(View):
-    """The version in force, and the suggestions it was made from."""
+    """The version in force, the suggestions it was made from, and by column what its values look like: shapes, no values."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"version": 1, "mapping": _MAPPING, "suggestions": [_LINE]}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": 1,
+                    "mapping": _MAPPING,
+                    "suggestions": [_LINE],
+                    "shapes": {"PATIENT.GEBDAT": ["99.99.9999"]},
+                }
+            ]
+        }
     )
 
     version: int
     mapping: Mapping
     suggestions: list[ColumnMapping]
+    shapes: dict[str, list[str]]
 
 
 class MappingForm(Form):
@@ -319,7 +329,21 @@ async def _mapping_view(caller: Caller, integration: Integration) -> MappingView
     if mapping is None:
         raise NotFound("mapping of", integration.id)
     suggestions = await caller.store.mappings.suggestions(integration.id)
-    return MappingView(version=mapping.version, mapping=mapping, suggestions=suggestions)
+    return MappingView(
+        version=mapping.version, mapping=mapping, suggestions=suggestions, shapes=await _shapes(caller, integration.id)
+    )
+
+
+async def _shapes(caller: Caller, integration_id: str) -> dict[str, list[str]]:
+    """What the samples of every column look like that were taken when the schema was read."""
+    stored = await caller.store.artifacts.get(integration_id, "schema")
+    tables = Schema.model_validate(stored).tables if stored else ()
+    return {
+        f"{table.name}.{column.name}": list(masked_samples(column.samples))
+        for table in tables
+        for column in table.columns
+        if column.samples
+    }
 
 
 async def _facts(caller: Caller, integration: Integration) -> PracticeFacts:
@@ -342,10 +366,9 @@ def _check_mapping(mapping: Mapping, facts: PracticeFacts) -> None:
 
 
 def _require_canonical(target: str) -> None:
-    entity, _, field = target.partition(".")
-    known = canonical_model().entities.get(entity)
-    if known is None or field not in known.fields:
-        raise BadInput("target", f"{target!r} is no canonical field.", "Write an entity and one of its fields.")
+    if not canonical_model().knows(target):
+        mend = "Write an entity and one of its fields, or `extra` to keep the column as it is."
+        raise BadInput("target", f"{target!r} is no canonical field.", mend)
 
 
 def _usable(schema: Schema, place: str) -> Schema:

@@ -25,7 +25,7 @@ from agents.states import Request as Wanted
 from api.auth import Operator, Viewer
 from api.credentials_form import checked_credentials
 from api.forms import Form, Id, Moment, View
-from api.idempotency import IdempotentRoute
+from api.idempotency import IdempotentRoute, id_for
 from api.paging import Cursor, Limit, Listing, listing, moment_place
 from api.service import Served, Service, context_for
 from api.watching import drive_or_watch
@@ -97,11 +97,12 @@ _SHOWN: dict[int | str, dict[str, Any]] = {
 
 @router.post("/onboarding/threads", status_code=201, responses={201: _SHOWN[201]})
 async def begin_thread(
-    caller: Operator, service: Served, response: Response, body: ThreadForm | None = None
+    caller: Operator, service: Served, request: Request, response: Response, body: ThreadForm | None = None
 ) -> ThreadView:
     """Begin a conversation; it says what it wants to know first."""
     context = context_for(service, caller.store)
-    thread = await open_thread(context, body.language if body else None)
+    named = id_for(request, caller.tenant, "thr", body)
+    thread = await open_thread(context, body.language if body else None, id=named)
     response.headers["Location"] = f"/v1/onboarding/threads/{thread.id}"
     return await thread_view(context, thread.id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from api.practice_records import (
     live_view,
     one_record,
     page_of_records,
+    practice_of,
 )
 from api.service import Served, Service
 from knowledge.canonical import canonical_model
@@ -31,6 +32,7 @@ from knowledge.manifest import Operation
 from mappings.canonical_form import canonical_fields
 from tools.address import parse_address
 from tools.errors import Unsupported
+from tools.store.audit import REFERENCES, record_name
 from tools.store.errors import NotFound
 from tools.store.models import Integration, Practice
 from tools.sync.reach import reached
@@ -197,13 +199,13 @@ class Reading:
             found = await self._live(wanted, cursor, limit)
         else:
             integrations = await integrations_of(self.caller.store, self.practice_id, self.integration_id)
-            practice = await self.caller.store.practices.get(self.practice_id)
+            practice = await practice_of(self.caller.store, self.practice_id)
             zone = ZoneInfo(practice.time_zone or "UTC")
             place = place_of(cursor, parts=2)
             found = await page_of_records(
                 self.caller.store, integrations, wanted, zone, self.service.clock(), place, limit
             )
-        await note_reading(self.caller, self.practice_id, wanted.entity, len(found.items), source)
+        await note_reading(self.caller, self.practice_id, wanted.entity, found.items, source)
         return found
 
     async def one(self, entity: str, id_: str) -> View:
@@ -212,7 +214,7 @@ class Reading:
         found = await one_record(self.caller.store, integrations, entity, id_, self.service.clock())
         if found is None:
             raise NotFound(entity, id_)
-        await note_reading(self.caller, self.practice_id, entity, 1, "store")
+        await note_reading(self.caller, self.practice_id, entity, [found[2]], "store")
         return found[2]
 
     async def reachable(self) -> Integration:
@@ -253,11 +255,17 @@ def the_one(integrations: list[Integration], operation: Operation | None) -> Int
     return able[0]
 
 
-async def note_reading(caller: Caller, practice_id: str, entity: str, records: int, source: str) -> None:
-    """Who read how much about patients."""
+async def note_reading(caller: Caller, practice_id: str, entity: str, shown: Sequence[Any], source: str) -> None:
+    """Who read which records about patients: one entry a request, the records by keyed reference."""
     if holds_patients(entity):
-        details: Mapping[str, object] = {"entity": entity, "records": records, "source": source}
+        details: dict[str, object] = {"entity": entity, "records": len(shown), "source": source}
+        read = [record_name(each.meta.integration_id, entity, _identity(entity, each)) for each in shown]
+        details[REFERENCES] = caller.store.audit.references(read)
         await caller.store.audit.record("records.read", practice_id, caller.who, details)
+
+
+def _identity(entity: str, view: Any) -> str:
+    return "|".join(str(getattr(view, name)) for name in canonical_model().entities[entity].identity)
 
 
 def _dialled(phone: str, practice: Practice) -> str:

@@ -105,6 +105,10 @@ class Wish:
     record_id: str | None
     key: str
 
+    async def was_begun(self) -> bool:
+        """Whether the same request came before and was cut off: what it made must not be taken for somebody else."""
+        return await self.caller.store.journal(self.integration.id).knows(self.key)
+
     async def would_send(self) -> dict[str, JsonValue]:
         """The masked request. Raises as the write would before it sends."""
         async with reached(self.caller.store, self.integration) as adapter:
@@ -232,7 +236,7 @@ async def create_patient(
         return wish
     if not dry_run:
         await service.outgoing.check(parse_address(wish.integration.address))
-    candidates = [] if confirm_new else await _candidates(wish, ask=not dry_run)
+    candidates = [] if confirm_new or await wish.was_begun() else await _candidates(wish, ask=not dry_run)
     if candidates:
         details = {"entity": "Patient", "records": len(candidates), "source": "duplicates"}
         await caller.store.audit.record("records.read", practice_id, caller.who, details)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.auth import Operator, Viewer
 from api.forms import Country, Currency, Form, Id, Text, TimeZone, View
-from api.idempotency import IdempotentRoute
+from api.idempotency import IdempotentRoute, id_for
 from api.paging import Cursor, Limit, Listing, listing, place_of
 from tools.store.models import Practice
 
@@ -55,9 +55,13 @@ class PracticeView(View):
 
 
 @router.post("/practices", status_code=201)
-async def create_practice(body: PracticeForm, caller: Operator, response: Response) -> PracticeView:
+async def create_practice(
+    body: PracticeForm, caller: Operator, request: Request, response: Response
+) -> PracticeView:  # fmt: skip
     """Add a practice."""
-    made = await caller.store.practices.create(**body.model_dump())
+    made = await caller.store.practices.create(
+        **body.model_dump(), id=id_for(request, caller.tenant, "prc", body)
+    )  # fmt: skip
     await caller.store.audit.record("practice.created", made.id, caller.who)
     response.headers["Location"] = f"/v1/practices/{made.id}"
     return PracticeView.of(made)

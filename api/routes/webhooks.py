@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.auth import Admin
 from api.forms import Form, Id, Moment, Text, View
-from api.idempotency import IdempotentRoute
+from api.idempotency import IdempotentRoute, id_for
 from api.paging import Cursor, Limit, Listing, listing, place_of
 from api.service import Served
 from knowledge.errors import BadInput
@@ -97,7 +97,9 @@ class DeliveryView(View):
 
 
 @router.post("/webhook-endpoints", status_code=201)
-async def add_endpoint(body: EndpointForm, caller: Admin, service: Served, response: Response) -> NewEndpointView:
+async def add_endpoint(
+    body: EndpointForm, caller: Admin, service: Served, request: Request, response: Response
+) -> NewEndpointView:  # fmt: skip
     """Be told of changes at an address of yours; the answer shows the secret, once."""
     address = parse_address(body.url)
     if urlsplit(body.url).scheme not in {"http", "https"}:
@@ -105,7 +107,8 @@ async def add_endpoint(body: EndpointForm, caller: Admin, service: Served, respo
     await service.outgoing.check(address)
     if unknown := sorted(set(body.kinds or ()) - set(all_kinds())):
         raise BadInput("body, kinds", f"there is no kind {unknown[0]!r}.", f"Choose from {', '.join(all_kinds())}.")
-    made, secret = await caller.store.webhooks.create(address.url, body.kinds)
+    named = id_for(request, caller.tenant, "whe", body)
+    made, secret = await caller.store.webhooks.create(address.url, body.kinds, id=named)
     await caller.store.audit.record("webhook.created", made.id, caller.who)
     response.headers["Location"] = f"/v1/webhook-endpoints/{made.id}"
     return NewEndpointView.model_validate({**made.model_dump(), "secret": secret})

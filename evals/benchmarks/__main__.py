@@ -1,6 +1,6 @@
 """`python -m evals.benchmarks`: every benchmark, each measurement in a process of its own, the best of several.
 
-`--rows N` rows a measurement, `--repeat N`, `--only storing|memory|serving|profile`, `--postgres URL` of a server where databases
+`--rows N` rows a measurement, `--repeat N`, `--only storing|memory|serving|matching|profile`, `--postgres URL` of a server where databases
 may be made. Prints one JSON document a line; lines of text go to standard error.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import cProfile
 import json
+import os
 import pstats
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from uuid import uuid4
 from evals.benchmarks import bare, ours
 from evals.benchmarks.people import Stopwatch
 
-KINDS = ("storing", "memory", "serving", "profile")
+KINDS = ("storing", "memory", "serving", "matching", "profile")
 SMALL, LARGE = 5_000, 150_000  # rows: 10 and 300 thousand records
 
 
@@ -41,6 +42,8 @@ def main() -> None:
             _say(_run("sqlite-traced", min(rows, SMALL * 4), None) | {"kind": "memory"})
     if "serving" in kinds:
         _serving(asked.rows)
+    if "matching" in kinds:
+        _say(_run("matching", 0, None) | {"kind": "matching"})
     if "profile" in kinds:
         _profile(asked.rows)
 
@@ -78,9 +81,9 @@ def _storing(asked: argparse.Namespace) -> None:
 def _serving(requests: int) -> None:
     from evals.benchmarks import serving
 
-    for what, loads in asyncio.run(serving.measure(min(requests, 4000))).items():
+    for what, loads in asyncio.run(serving.measure(min(requests, 4000), 10 * requests)).items():
         for each in loads:
-            _say({"kind": "serving", "what": what, **asdict(each)})
+            _say({"kind": "serving", "what": what, **asdict(each), "load_average": round(os.getloadavg()[0], 1)})
 
 
 def _profile(rows: int) -> None:
@@ -107,6 +110,10 @@ def _run(name: str, rows: int, postgres: str | None) -> dict[str, object]:
 
 def _one(name: str, rows: int, postgres: str | None) -> dict[str, object]:
     where, _, how = name.partition("-")
+    if name == "matching":
+        from evals.benchmarks import matching
+
+        return {"what": name, **asdict(matching.measure())}
     if name == "map-bare":
         return _bare(name, rows, bare.map_rows(rows))
     if name == "map-ours":

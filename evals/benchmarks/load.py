@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that answers on a port of this machine."""
+
+    port: int
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one load showed; latencies in milliseconds as the client saw them."""
+    """What one load showed; latencies in milliseconds as the client saw them, `cpu_ms` the server's computing a request."""
 
     connections: int
     requests: int
@@ -18,9 +28,16 @@ class Load:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+    cpu_ms: float
 
 
-async def load(port: int, path: str, connections: int, requests: int, token: str | None = None) -> Load:
+def cpu_seconds(pid: int) -> float:
+    """Computing time that a process has used, of all its threads (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return float(int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def load(server: Server, path: str, connections: int, requests: int, token: str | None = None) -> Load:
     """Send `requests` in all, each connection one after another."""
     login = f"authorization: Bearer {token}\r\n" if token else ""
     sent = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{login}\r\n".encode()
@@ -29,23 +46,28 @@ async def load(port: int, path: str, connections: int, requests: int, token: str
 
     async def client(count: int) -> None:
         nonlocal errors
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         try:
-            for _ in range(count):
+            for number in range(count):
                 began = time.perf_counter()
                 writer.write(sent)
-                good = await _answered(reader)
+                try:
+                    good = await _answered(reader)
+                except (OSError, EOFError):  # the server hung up: what this connection still had to ask fails too
+                    errors += count - number
+                    return
                 latencies.append((time.perf_counter() - began) * 1000)
                 errors += not good
         finally:
             writer.close()
 
-    began = time.perf_counter()
+    began, computed = time.perf_counter(), cpu_seconds(server.pid)
     await asyncio.gather(*(client(max(1, requests // connections)) for _ in range(connections)))
-    seconds = time.perf_counter() - began
+    seconds, computed = time.perf_counter() - began, cpu_seconds(server.pid) - computed
     ranked = sorted(latencies)
     p50, p95, p99 = (round(ranked[min(len(ranked) - 1, int(share * len(ranked)))], 2) for share in (0.5, 0.95, 0.99))
-    return Load(connections, len(ranked), errors, round(len(ranked) / seconds, 1), p50, p95, p99)
+    cpu_ms = round(1000 * computed / len(ranked), 2)
+    return Load(connections, len(ranked), errors, round(len(ranked) / seconds, 1), p50, p95, p99, cpu_ms)
 
 
 async def _answered(reader: asyncio.StreamReader) -> bool:

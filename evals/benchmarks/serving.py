@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evals.benchmarks.load import Load, load
+from evals.benchmarks.load import Load, Server, load
+from evals.benchmarks.stocked import Stocked, stock
 from tools.store.open import open_store
 from tools.store.settings import Settings
 
@@ -23,35 +24,45 @@ BARE = "evals.benchmarks.bare_app:bare_app"
 OURS = "api.app:create_app"  # by name only: this room reaches the service over HTTP
 
 
-async def measure(requests: int) -> dict[str, list[Load]]:
-    """By what was asked: bare, ours without a key, ours with a key and a row of the database."""
+async def measure(requests: int, appointments: int) -> dict[str, list[Load]]:
+    """By what was asked: bare, ours without a key, and with one a row, a patient, a page of them, a day's appointments."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "home", database_url=None, key=None)
         async with open_store(settings, tenant="bench") as store:
-            practice = await store.practices.create("Praxis Nord", "DE", "Europe/Berlin", "EUR")
+            known = await stock(store, appointments)
             _, token = await store.api_keys.create("viewer")
         found: dict[str, list[Load]] = {}
-        with _server(BARE, settings.home) as port:
-            found["bare"] = [await load(port, "/healthz", each, requests) for each in CONNECTIONS]
-        with _server(OURS, settings.home) as port:
-            found["healthz"] = [await load(port, "/healthz", each, requests) for each in CONNECTIONS]
-            path = f"/v1/practices/{practice.id}"
-            found["practice"] = [await load(port, path, each, requests, token) for each in CONNECTIONS]
+        with _server(BARE, settings.home) as bare:
+            found["bare"] = [await load(bare, "/healthz", each, requests) for each in CONNECTIONS]
+        with _server(OURS, settings.home) as ours:
+            found["healthz"] = [await load(ours, "/healthz", each, requests) for each in CONNECTIONS]
+            for what, path in _paths(known).items():
+                found[what] = [await load(ours, path, each, requests, token) for each in CONNECTIONS]
         return found
 
 
+def _paths(known: Stocked) -> dict[str, str]:
+    practice = f"/v1/practices/{known.practice}"
+    day = f"start={known.day}&end={known.day}&location_id={known.location}"
+    return {
+        "practice": practice, "patient": f"{practice}/patients/{known.patient}",
+        "patients": f"{practice}/patients?limit=20", "appointments": f"{practice}/appointments?{day}",
+    }  # fmt: skip
+
+
 @contextmanager
-def _server(application: str, home: Path) -> Iterator[int]:
+def _server(application: str, home: Path) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     command = [sys.executable, "-m", "uvicorn", "--factory", application, "--port", str(port), "--log-level", "warning"]
     environment = {**os.environ, "PATCHBAY_HOME": str(home)}
     environment.pop("PATCHBAY_DATABASE_URL", None)
-    with subprocess.Popen([*command, "--no-access-log"], env=environment) as server:
+    log = home.with_suffix(".log").open("ab")
+    with log, subprocess.Popen([*command, "--no-access-log"], env=environment, stderr=log) as server:
         try:
             _wait_for(port, server)
-            yield port
+            yield Server(port, server.pid)
         finally:
             server.terminate()
 

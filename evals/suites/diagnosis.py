@@ -1,29 +1,33 @@
-"""The diagnosis suite: is the cause named that was injected, and not the one that looks like it?"""
+"""The diagnosis suite: is the cause named that was injected, and not the one that looks like it? Is nothing named for nothing?"""
 
 from __future__ import annotations
 
-import tempfile
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from io import StringIO
-from pathlib import Path
+from time import monotonic
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from evals.suites.healing_cases import CASES, Case
-from evals.suites.healing_rounds import Round, play
-from evals.suites.ward import Ward
+from evals.suites.healing_cases import CASES
+from evals.suites.healing_rounds import Round
+from evals.suites.playing import live_all_quietly, play_all
+from evals.suites.quiet_days import QuietDays
+from evals.suites.quiet_weeks import QuietWeeks, live_weeks
 
-RIGHT, MACRO_F1 = 0.95, 0.93  # design.md
+RIGHT, MACRO_F1, FALSE_WEEKS = 0.95, 0.93, 0.01  # design.md
 
 
 class DiagnosisReport(BaseModel):
-    """All cases. `confusion`: injected cause → found cause → how often; `quiet`: systems that were well, and found so."""
+    """All cases. `confusion`: injected cause → found cause → how often; `quiet`: systems to which nothing happened."""
 
     rounds: list[Round]
-    quiet: dict[str, str]
+    quiet: list[QuietDays]
+    weeks: QuietWeeks
+    seconds: float = 0.0
 
     @property
     def confusion(self) -> dict[str, dict[str, int]]:
@@ -44,7 +48,7 @@ class DiagnosisReport(BaseModel):
 
     @property
     def good(self) -> bool:
-        well = all(cause == "none" for cause in self.quiet.values())
+        well = not any(each.said or each.wrong for each in self.quiet) and self.weeks.share <= FALSE_WEEKS
         return self.right >= RIGHT and self.macro_f1 >= MACRO_F1 and well
 
 
@@ -55,46 +59,43 @@ def _f1(rounds: Sequence[Round], cause: str) -> float:
     return 2 * both / (named + injected) if named + injected else 0.0
 
 
-async def run(cases: Sequence[Case] = CASES) -> DiagnosisReport:
-    """Play every case, and look at every system while nothing is wrong."""
-    with tempfile.TemporaryDirectory(prefix="patchbay-suite-") as folder:
-        ward = Ward(Path(folder))
-        try:
-            quiet = {system: await _well(ward, system) for system in sorted({each.system for each in cases})}
-            return DiagnosisReport(rounds=[await played(ward, case) for case in cases], quiet=quiet)
-        finally:
-            await ward.close()
-
-
-async def played(ward: Ward, case: Case) -> Round:
-    async with ward.admit(case.system, proxied=case.proxied, own=case.own) as patient:
-        return await play(patient, case)
-
-
-async def _well(ward: Ward, system: str) -> str:
-    """What is found on a system that works, after its practice has worked."""
-    async with ward.admit(system) as patient:
-        await patient.work(8)
-        await patient.sync()
-        report = await patient.heal()
-        return report.root_cause if not report.others else report.others[0].root_cause
+async def run() -> DiagnosisReport:
+    """Play every case until its cause is named, and look at every system in a week in which nothing is wrong."""
+    began = monotonic()
+    weeks = asyncio.get_running_loop().run_in_executor(None, live_weeks)
+    rounds = await play_all(to_the_end=False)
+    quiet = await live_all_quietly(sorted({each.system for each in CASES}))
+    return DiagnosisReport(rounds=rounds, quiet=quiet, weeks=await weeks, seconds=round(monotonic() - began, 1))
 
 
 def as_text(report: DiagnosisReport) -> str:
-    """The confusion table: a line a cause that was injected, what was found in place of it, by system."""
+    """The confusion table: a line a cause that was injected, what was found in place of it, by system; then the figures."""
     table = Table(title="injected cause → found cause")
-    for name in ("injected", "found", "cases", "systems", "least probability"):
+    for name in ("injected", "found", "cases", "systems", "least probability", "seconds"):
         table.add_column(name)
     for cause, found in report.confusion.items():
         for named, count in sorted(found.items()):
             those = [each for each in report.rounds if (each.expected, each.found) == (cause, named)]
             table.add_row(
-                cause, named if named == cause else f"[bold]{named}[/bold]", str(count),
+                cause, "the same" if named == cause else f"[bold]{named}[/bold]", str(count),
                 ", ".join(sorted({each.system for each in those})), f"{min(each.probability for each in those):.3f}",
+                f"{max(each.seconds for each in those):.1f}",
             )  # fmt: skip
-    well = ", ".join(f"{system}: {cause}" for system, cause in report.quiet.items())
-    told = f"right {report.right:.1%} of {len(report.rounds)}, macro-F1 {report.macro_f1:.3f}; nothing wrong → {well}"
-    return _printed(table) + told
+    return _printed(table) + "\n".join(_figures(report))
+
+
+def _figures(report: DiagnosisReport) -> list[str]:
+    rounds = sum(each.rounds for each in report.quiet)
+    accused = "; ".join(f"{each.system}: {', '.join(each.said)}" for each in report.quiet if each.said) or "none"
+    wrong = sum(len(each.wrong) for each in report.quiet)
+    return [
+        f"root cause right {report.right:.1%} of {len(report.rounds)} cases ({RIGHT:.0%} to reach), "
+        f"macro-F1 {report.macro_f1:.3f} over {len(report.confusion)} causes ({MACRO_F1} to reach), look-alikes included",
+        f"a quiet week on each of {len(report.quiet)} systems, {rounds} rounds: causes named {accused}, fields wrong {wrong}",
+        f"{report.weeks.weeks} quiet practice-weeks through the rules: {report.weeks.share:.2%} with a false incident "
+        f"({FALSE_WEEKS:.0%} allowed)",
+        f"it took {report.seconds:.0f} s",
+    ]
 
 
 def _printed(table: Table) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from pydantic import BaseModel, ConfigDict
 
-from evals.datasets.generate import generated_sets
-from evals.fit_mapping import MADE_UP, MADE_UP_IMPORTANCE, NO_MATCH, VERSION, acceptance
+from evals.fit_mapping import left_out, other_systems, with_thresholds
 from evals.fitting import upper_bound
 from evals.labelled import LabelledSchema, read_sets
-from evals.learning import Answer, calibrate, fit_weights, predict, prepare
+from evals.learning import Answer, predict, prepare
 from evals.simulated_schemas import simulated_schemas
 from evals.suites.mapping_figures import Figures, score, sureness
 from mappings.model import Weights, shipped_weights
@@ -73,27 +71,19 @@ def _by_shipped_weights(systems: Sequence[LabelledSchema]) -> _Answered:
 
 
 def _left_out(systems: Sequence[LabelledSchema]) -> _Answered:
-    """Each system's answers with what was learnt of all the others."""
+    """Each system's answers with what was learnt of all the others, its calibration and thresholds too."""
     space = canonical_space()
-    real = [prepare(each, space, 1.0) for each in systems]
-    made_up = [prepare(each, space, MADE_UP_IMPORTANCE) for each in generated_sets(MADE_UP)]
-    fitted = [
-        fit_weights([*(each for each in real if each is not left), *made_up], space, VERSION, "") for left in real
-    ]
-    answers = [predict(left, space, weights) for left, weights in zip(real, fitted, strict=True)]
-    return [
-        (own, _finished(at, weights, answers)) for at, (own, weights) in enumerate(zip(answers, fitted, strict=True))
-    ]
+    answers = left_out([prepare(each, space, 1.0) for each in systems], other_systems(space), space).real
+    return [_finished(each.name, answers) for each in systems]
 
 
-def _finished(at: int, weights: Weights, answers: Sequence[list[Answer]]) -> Weights:
-    """Calibration and threshold from the answers for the other systems, each of them left out in its turn."""
-    others = [answer for index, of_system in enumerate(answers) if index != at for answer in of_system]
+def _finished(system: str, answers: Sequence[Answer]) -> tuple[list[Answer], Weights]:
+    """A system's answers, with calibration and thresholds from the answers for the other real systems."""
+    own = [answer for answer in answers if answer.system == system]
+    others = [answer for answer in answers if answer.system != system]
     if not others:
-        return weights
-    pairs, none = calibrate(others, {answer.system: 1.0 for answer in others})
-    calibrated = replace(weights, calibration=pairs, none_calibration=none, no_match=NO_MATCH)
-    return replace(calibrated, accept=acceptance(others, calibrated)[0])
+        return own, shipped_weights()
+    return own, with_thresholds(shipped_weights(), others, others, {answer.system: 1.0 for answer in others})
 
 
 def _report(scored: str, answered: _Answered, started: float) -> MappingReport:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from evals.learning import Answer
+from mappings.engine import stated_probabilities
 from mappings.model import Weights
 
 
@@ -66,15 +67,14 @@ def calibrated(answer: Answer, weights: Weights | None) -> tuple[np.ndarray, flo
     pairs = np.array(answer.probabilities, np.float32)
     if weights is None:
         return pairs, answer.none
-    pairs, none = weights.calibration(pairs), float(weights.none_calibration(np.array([answer.none], np.float32))[0])
-    excess = max(float(pairs.sum()) + none, 1.0)
-    return pairs / excess, none / excess
+    raw = np.array([answer.none], np.float32), np.array([answer.sureness], np.float32)
+    stated, none = stated_probabilities(pairs[None], *raw, weights)
+    return stated[0], float(none[0])
 
 
 def sureness(answer: Answer, weights: Weights) -> float:
     """What the acceptance threshold is compared with."""
-    confidence = float(weights.calibration(np.array(answer.probabilities[:1], np.float32))[0])
-    return min(confidence, answer.sureness)
+    return float(calibrated(answer, weights)[0][0])
 
 
 def _says_none(answer: Answer, weights: Weights | None) -> bool:

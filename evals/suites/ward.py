@@ -33,6 +33,7 @@ from tools.store.open import Store, open_store
 from tools.store.settings import Settings
 from tools.sync.integration import sync_integration
 
+ONBOARDINGS = 3  # tries: how an onboarding fares is another suite's question
 PATIENTS = 40  # a renamed column needs twenty rows that tell a value
 QUICK: dict[str, dict[str, object]] = {"epic": {"export_seconds": 0.0}}
 Records = dict[tuple[str, str], Mapping[str, JsonValue]]  # by entity and id
@@ -72,6 +73,7 @@ class Patient:
         await self.ask("POST", "/changes", {"count": count})
 
     async def counts(self) -> dict[str, Any]:
+        """What the simulator saw of us."""
         found: dict[str, Any] = await self.ask("GET", "/counts")
         return found
 
@@ -191,6 +193,17 @@ class Ward:
 
 
 async def _onboard(context: AgentContext, address: str, stand: Stand) -> str:
+    """The integration that goes live; asked again where a machine that is busy elsewhere let the probes' time run out."""
+    for left in reversed(range(ONBOARDINGS)):
+        try:
+            return await _onboard_once(context, address, stand)
+        except AssertionError:
+            if not left:
+                raise
+    raise AssertionError(stand.system)
+
+
+async def _onboard_once(context: AgentContext, address: str, stand: Stand) -> str:
     login = read_credentials(str(stand.credentials))
     request = Request(
         thread_id=new_id("thr"), address=address, accept_only=True,

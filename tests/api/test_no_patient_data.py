@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
+
+from evals.crash.process import Lives, warm_lives
+from tools.store.open import open_store
+from tools.store.settings import Settings
 
 MARK = "Zzyzxmarke"  # in every name, note, address, number of a policy, and in all that the server says when it fails
 ID_MARK = "777000777"  # in every number of a patient: the store's keys, so allowed in it, but in no log and no report
 PEOPLE = 12
+NEW_PATIENT = {"first_name": "Zoe", "last_name": "Neu", "birth_date": "1990-01-02"}
 
 Patchbay = Callable[..., Any]
 
@@ -108,6 +117,10 @@ def talkative() -> Iterator[tuple[Talkative, str]]:
                 self.send_header("www-authenticate", 'Basic realm="DentalSuite"')
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             """The test's own output stays clean."""
@@ -218,3 +231,118 @@ def test_files_named_after_patients_reach_no_log(watched: Watched, home: Path, t
     assert watched.leaks(MARK, of="err") == []
     assert watched.leaks(f"{MARK}nach") == []
     assert stored(home, f"{MARK}nach") == []
+
+
+@dataclass
+class Listening:
+    """A receiver of webhooks, and everything that the service said to anybody."""
+
+    address: str = ""
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    async def ask(self, client: httpx.AsyncClient, verb: str, path: str, **sent: Any) -> httpx.Response:
+        """A call whose whole answer is kept."""
+        answer = await client.request(verb, path, **sent)
+        self.said.append((f"{verb} {path} {answer.status_code}", f"{answer.headers} {answer.text}"))
+        return answer
+
+    def leaks(self, mark: str) -> list[str]:
+        """What was said with the mark in it, and the words around it."""
+        found = [(where, text, text.casefold().find(mark.casefold())) for where, text in self.said]
+        return [f"{where}: …{text[max(0, at - 80) : at + 40]}…" for where, text, at in found if at >= 0]
+
+
+@pytest.fixture
+def listening() -> Iterator[Listening]:
+    heard = Listening()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            heard.said.append(("webhook", f"{self.headers} {body.decode()}"))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """The test's own output stays clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    heard.address = f"http://127.0.0.1:{server.server_port}/hook"
+    yield heard
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+async def lives(sqlite_settings: Settings, tmp_path: Path) -> AsyncIterator[Lives]:
+    environment = {
+        "PATCHBAY_HOME": str(sqlite_settings.home), "PATCHBAY_DATABASE_URL": "", "PATCHBAY_LOG_LEVEL": "debug",
+        "PATCHBAY_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }  # fmt: skip
+    async with warm_lives(environment, tmp_path) as lives:
+        yield lives
+
+
+async def ended(client: httpx.AsyncClient, listening: Listening, path: str) -> str:
+    """How a run ended."""
+    for _ in range(600):
+        status = (await listening.ask(client, "GET", path)).json()["status"]
+        if status not in {"queued", "running"}:
+            return str(status)
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{path} has no end")
+
+
+@pytest.mark.slow
+async def test_nothing_of_a_patient_is_said_by_the_service_beside_the_records_that_were_asked_for(
+    lives: Lives, sqlite_settings: Settings, talkative: tuple[Talkative, str], listening: Listening
+) -> None:
+    suite, address = talkative
+    async with open_store(sqlite_settings) as store:
+        _, token = await store.api_keys.create("admin")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serving = await lives.serve(port)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120) as client:
+
+        async def ask(verb: str, path: str, **sent: Any) -> httpx.Response:
+            return await listening.ask(client, verb, path, **sent)
+
+        assert (await ask("POST", "/v1/webhook-endpoints", json={"url": listening.address})).status_code == 201
+        thread = (await ask("POST", "/v1/onboarding/threads", json={})).headers["location"]
+        await ask("POST", f"{thread}/messages", json={"kind": "text", "text": f"{address}, practice North in Berlin"})
+        secret = {"kind": "secret", "fields": {"username": "u", "password": f"{MARK}secret"}}
+        done = (await ask("POST", f"{thread}/messages", json=secret)).json()["events"][-1]
+        for question in (await ask("GET", thread)).json()["questions"]:  # names with digits in them are doubted
+            accepted = {"kind": "answer", "question": question["id"], "action": "accept"}
+            done = (await ask("POST", f"{thread}/messages", json=accepted)).json()["events"][-1]
+        assert done["state"] == "live", done
+        integration, practice = done["integration"], (await ask("GET", "/v1/practices")).json()["items"][0]["id"]
+        for fault in ("", "down", "refused", "forbidden", "page", "nonsense", "renamed"):
+            suite.fault = fault
+            run = (await ask("POST", f"/v1/integrations/{integration}/sync", json={})).headers["location"]
+            await ended(client, listening, run)
+            if fault:
+                refused = await ask("POST", f"/v1/practices/{practice}/patients", json=NEW_PATIENT)
+                assert refused.status_code >= 400, (fault, refused.text)
+                if fault != "renamed":  # that one answers, with the patients
+                    live = await ask("GET", f"/v1/practices/{practice}/patients", params={"source": "live"})
+                    assert live.status_code == 424, (fault, live.text)
+            for path in (f"integrations/{integration}/health", "incidents", "health/summary", "questions"):
+                await ask("GET", f"/v1/{path}")
+        await ask("POST", "/v1/mappings/corrections", json={"source_table": f"{MARK}", "corrected": f"{MARK}vor"})
+        for path in (f"{integration}/dead-letters", f"{integration}/mapping", f"{integration}/runs", integration):
+            assert (await ask("GET", f"/v1/integrations/{path}")).status_code == 200
+        for path in (thread, "/v1/audit", "/metrics", "/readyz", "/openapi.json"):
+            assert (await ask("GET", path)).status_code == 200
+    serving.send(signal.SIGTERM)
+    assert await serving.wait() == 0
+    assert any(where == "webhook" for where, _ in listening.said)
+    log = serving.output.read_text(encoding="utf-8", errors="replace")
+    assert MARK.casefold() not in log.casefold()
+    assert ID_MARK not in log
+    assert listening.leaks(MARK) == []
+    assert stored(sqlite_settings.home, MARK) == []

@@ -163,11 +163,11 @@ def test_many_columns_are_answered_by_an_exported_file(patchbay: Patchbay, forei
 
 @pytest.fixture
 def bills(tmp_path: Path) -> str:
-    """The address of a database whose dates stand in a text column, with one code that no glossary knows."""
+    """The address of a database whose columns are named too plainly to be sure of, with one code that no glossary knows."""
     file = tmp_path / "bills.db"
     with contextlib.closing(sqlite3.connect(file)) as database, database:
         database.executescript(
-            "CREATE TABLE patient (patient_nr INTEGER PRIMARY KEY, nachname TEXT, geburtsdatum TEXT);"
+            "CREATE TABLE patient (patient_nr INTEGER PRIMARY KEY, name TEXT, datum TEXT);"
             "CREATE TABLE termin (termin_nr INTEGER PRIMARY KEY, patient_nr INTEGER REFERENCES patient(patient_nr),"
             " beginn TEXT, status TEXT);"
         )
@@ -182,7 +182,7 @@ def bills(tmp_path: Path) -> str:
 
 def test_another_field_than_the_first_is_read_as_its_values_need_it(patchbay: Patchbay, bills: str) -> None:
     thread = zone_given(patchbay, bills).done["thread"]
-    others = {"geburtsdatum": "Patient.first_visit_date", "status": "Appointment.status"}
+    others = {"datum": "Patient.first_visit_date", "status": "Appointment.status"}
     for question in asked(patchbay, "map_column"):
         column = question["context"]["subject"].rpartition(".")[2]
         ended = patchbay("answer", thread, question["id"], others.get(column, question["options"][0]), "--json")
@@ -198,11 +198,11 @@ def test_another_field_than_the_first_is_read_as_its_values_need_it(patchbay: Pa
 def test_a_field_that_no_value_can_be_is_not_mapped_and_said(patchbay: Patchbay, bills: str) -> None:
     thread = zone_given(patchbay, bills).done["thread"]
     for question in asked(patchbay, "map_column"):
-        named = question["context"]["subject"] == "patient.nachname"
+        named = question["context"]["subject"] == "patient.name"
         answer = "Patient.deceased_date" if named else question["options"][0]
         ended = patchbay("answer", thread, question["id"], answer, "--json")
     assert ended.done["state"] == "needs_review"
-    assert "patient.nachname as Patient.deceased_date" in ended.done["problem"]
+    assert "patient.name as Patient.deceased_date" in ended.done["problem"]
 
 
 def test_an_exported_line_that_nobody_filled_in_stays_a_question(

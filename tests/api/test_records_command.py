@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,24 @@ def test_revealing_shows_the_truth_and_is_audited(patchbay: Patchbay, dentrix: P
     for id_, truth in by_id(dentrix.truth("Patient")).items():
         assert {name: shown[id_].get(name) for name in truth} == truth
     assert audited(home).count("records.revealed") == 1
+
+
+def test_a_column_that_was_chosen_is_kept_masked_and_comes_back_from_an_export(
+    patchbay: Patchbay, live: str, tmp_path: Path
+) -> None:
+    chosen: dict[str, object] = {"system": "dentrix", "source_table": "patients", "source_column": "status"}
+    chosen |= {"corrected": {"target_table": "Patient", "target_column": "extra"}}
+    (tmp_path / "chosen.jsonl").write_text(json.dumps(chosen))
+    assert patchbay("correct", tmp_path / "chosen.jsonl", "--json").done["remapped"] == [live]
+    assert patchbay("sync", live, "--json").code == 0
+    revealed = {str(row["extra"]) for row in patchbay("records", live, "Patient", "--reveal", "--json").lines}
+    assert str({"status": "active"}) in revealed
+    masked = {str(row["extra"]) for row in patchbay("records", live, "Patient", "--json").lines}
+    assert str({"status": "xxxxxx"}) in masked
+    assert not masked & revealed
+    (tmp_path / "export.yaml").write_text(exported := patchbay("export").out)
+    assert "field: extra" in exported
+    assert patchbay("apply", tmp_path / "export.yaml", "--json").done["steps"] == 0
 
 
 def test_the_table_for_a_person_is_masked_too(patchbay: Patchbay, dentrix: Practice, live: str) -> None:

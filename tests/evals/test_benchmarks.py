@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 from evals.benchmarks import bare, ours
-from evals.benchmarks.load import load
+from evals.benchmarks.load import Server, load
 from evals.benchmarks.people import PAGE, pages, patient_row
 from tools.store.settings import Settings
 
@@ -72,7 +73,7 @@ async def test_the_load_counts_answers_and_errors() -> None:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    told = await load(server.sockets[0].getsockname()[1], "/x", connections=4, requests=20)
+    told = await load(Server(server.sockets[0].getsockname()[1], os.getpid()), "/x", connections=4, requests=20)
     assert (told.requests, told.errors, told.connections) == (20, 4, 4)
     assert told.p50_ms <= told.p95_ms <= told.p99_ms
     server.close()

@@ -11,7 +11,7 @@ import pytest
 from evals.datasets.generate import LANGUAGES, generated_sets
 from evals.descent import minimise
 from evals.fit_mapping import as_json
-from evals.fitting import fit_calibration, fit_scorer, safe_threshold, upper_bound
+from evals.fitting import fit_calibration, fit_logistic, fit_scorer, quiet_threshold, safe_threshold, upper_bound
 from evals.labelled import Label, read_sets
 from evals.learning import Answer
 from evals.simulated_schemas import simulated_schemas
@@ -45,11 +45,16 @@ def test_without_development_sets_the_simulators_schemas_are_scored_and_the_repo
 
 @pytest.mark.slow
 @pytest.mark.skipif(not any(DEVSETS.glob("*/truth.csv")), reason="no development sets beside the repository")
-def test_left_out_systems_reach_the_first_versions_figures() -> None:
-    report = mapping.run(DEVSETS)
-    assert report.overall.hit_at_1 >= 0.75
-    assert report.overall.hit_at_5 >= 0.90
-    assert report.overall.no_match_recall >= 0.70
+def test_left_out_systems_stay_at_the_figures_that_were_reached(tmp_path: Path) -> None:
+    """Two of the sets, each by what was learnt of the other and of made-up systems; `patchbay eval mapping` plays all."""
+    for name in ("opendental", "sistema_optica"):
+        (tmp_path / name).symlink_to(DEVSETS.resolve() / name)
+    report = mapping.run(tmp_path)
+    assert report.overall.hit_at_1 >= 0.92
+    assert report.overall.hit_at_5 >= 0.94
+    assert report.overall.mappable_lost <= 0.06
+    assert report.overall.no_match_recall >= 0.65
+    assert (report.overall.accept_precision or 0) >= 0.97
 
 
 def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
@@ -103,10 +108,27 @@ def test_calibration_rises_and_tells_what_was_observed() -> None:
     assert (np.diff(calibrate(np.linspace(0, 1, 50, dtype=np.float32))) >= 0).all()
 
 
-def test_acceptance_begins_above_the_surest_error() -> None:
-    assert safe_threshold([0.9, 0.8, 0.7, 0.6], [True, True, False, True]) == (0.8, 2)
+def test_acceptance_allows_one_error_in_a_hundred_and_no_more() -> None:
+    assert safe_threshold([0.9, 0.8, 0.7, 0.6], [True, True, False, True]) == (0.8, 2, 0)
     assert safe_threshold([0.9, 0.9], [True, False])[1] == 0  # a tie with an error is not safe
-    assert safe_threshold([0.9, 0.5], [True, True]) == (0.5, 2)
+    assert safe_threshold([0.9, 0.5], [True, True]) == (0.5, 2, 0)
+    hundred = [1 - at / 1000 for at in range(100)]
+    assert safe_threshold(hundred, [at != 50 for at in range(100)]) == (pytest.approx(0.901), 100, 1)
+    assert safe_threshold(hundred, [at not in (50, 51) for at in range(100)])[1:] == (50, 0)
+
+
+def test_few_mappable_columns_are_left_aside() -> None:
+    nothing = [at / 100 for at in range(100)]
+    threshold = quiet_threshold(nothing, [True] * 100, 0.05)
+    assert sum(each >= threshold for each in nothing) == 5
+
+
+def test_a_logistic_finds_the_odds() -> None:
+    random = np.random.default_rng(5)
+    features = np.stack([np.ones(4000), random.normal(size=4000)], axis=1).astype(np.float32)
+    likely = 1 / (1 + np.exp(-(0.5 + 2 * features[:, 1])))
+    right = (random.random(4000) < likely).astype(np.float32)
+    assert fit_logistic(features, right, np.ones(4000, np.float32)) == pytest.approx([0.5, 2], abs=0.25)
 
 
 def test_the_bound_of_an_error_rate() -> None:
@@ -141,7 +163,7 @@ def test_shipped_weights_survive_their_own_json() -> None:
     weights = shipped_weights()
     again = parse_weights(json.loads(as_json(weights)))
     assert again.accept == weights.accept
-    assert np.allclose(again.pairs.linear, weights.pairs.linear)
+    assert np.allclose(again.second.pairs[0].linear, weights.second.pairs[0].linear)
 
 
 def test_weights_of_other_features_are_refused() -> None:

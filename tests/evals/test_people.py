@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from evals.simulators.catalogue import systems
 from evals.simulators.stand import Stand
-from evals.suites.people import PEOPLE, PeopleReport, Scene, Talked, leaks
+from evals.suites.characters import PEOPLE, Scene
+from evals.suites.people import PeopleReport, Talked, leaks
 
 
 @pytest.fixture
@@ -26,12 +28,16 @@ def test_a_secret_is_found_in_any_output_and_any_byte_of_the_home(scene: Scene, 
 
 
 def test_one_leak_or_needless_question_or_wrong_belief_fails_the_report() -> None:
-    fine = Talked(person="vague", system="dentrix", turns=3, questions=1, needless=[], wrong_beliefs=[], leaked=[],
+    fine = Talked(person="vague", system="dentrix", language="en", turns=3, questions=1, needless=[], wrong_beliefs=[], leaked=[],
                   rejected_logins=0, completed=True, seconds=1.0)  # fmt: skip
     assert PeopleReport(people=[fine]).good
     for trouble in ({"needless": ["system"]}, {"wrong_beliefs": ["x"]}, {"leaked": ["y"]}, {"completed": False}):
         assert not PeopleReport(people=[fine, fine.model_copy(update=trouble)]).good
 
 
-def test_every_manner_of_the_brief_is_played() -> None:
-    assert {each.name for each in PEOPLE} == {"hurried", "vague", "wrong", "bilingual", "malicious"}
+def test_every_manner_plays_on_every_system_in_both_languages() -> None:
+    manners = {"hurried", "vague", "wrong", "bilingual", "malicious", "returning", "correcting"}
+    assert {each.name for each in PEOPLE} == manners
+    assert {each.system for each in PEOPLE} == set(systems())
+    assert {each.language for each in PEOPLE} == {"en", "de"}
+    assert len(PEOPLE) >= 16

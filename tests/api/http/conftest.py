@@ -67,6 +67,7 @@ PATIENTS = [
         "last_name": "Müller",
         "birth_date": "1961-03-12",
         "phone_mobile": "+491712345678",
+        "extra.KASSENART": "GKV",
     },
     {"id": "2", "first_name": "Paul", "last_name": "Koch", "birth_date": "1980-07-01", "email": "paul@example.org"},
     {"id": "3", "first_name": "Lena", "last_name": "Müller", "birth_date": "1992-11-30", "phone_home": "+493012345678"},

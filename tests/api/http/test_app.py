@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from tools.store.holders import process_holder
 
 
 async def test_health_and_description_need_no_key(served: Any) -> None:
@@ -98,6 +102,46 @@ async def test_the_same_key_and_body_act_once_and_answer_the_same(served: Any, a
     assert len((await admin.get("/v1/practices")).json()["items"]) == 1
     other = await admin.post("/v1/practices", json={"name": "Praxis Süd"}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
+
+
+async def test_a_request_whose_answer_was_lost_by_a_crash_makes_nothing_twice(served: Any, admin: Any) -> None:
+    asked: list[tuple[str, dict[str, object]]] = [
+        ("/v1/practices", {"name": "Praxis Nord"}),
+        ("/v1/onboarding/threads", {"language": "de"}),
+        ("/v1/webhook-endpoints", {"url": "https://8.8.8.8/told"}),
+    ]
+    for path, body in asked:
+        first = await admin.post(path, json=body, headers={"Idempotency-Key": "f9"})
+        assert first.status_code == 201, first.text
+        await forget_answers(served)
+        again = await admin.post(path, json=body, headers={"Idempotency-Key": "f9"})
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert len((await admin.get(path)).json()["items"]) == 1
+        await forget_answers(served)
+        other = await admin.post(path, json=body, headers={"Idempotency-Key": "g1"})
+        assert other.json()["id"] != first.json()["id"]
+
+
+async def forget_answers(served: Any) -> None:
+    """As if the process had died when its work was done and before it kept its answer."""
+    async with served.stores._database.writing() as connection:
+        await connection.exec_driver_sql("DELETE FROM idempotency_keys")
+
+
+async def test_the_key_of_a_process_that_died_is_free_at_once(served: Any) -> None:
+    keys = (await served.stores.of("north")).idempotency
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tools.store.idempotency.process_holder", lambda: holder_of_a_dead_process())
+        assert (await keys.claim("e8", b"asked", 60)).state == "ours"
+    assert (await keys.claim("e8", b"asked", 60)).state == "ours"
+    assert (await keys.claim("e8", b"asked", 60)).state == "busy"
+
+
+def holder_of_a_dead_process() -> str:
+    machine, _, rest = process_holder().partition("/")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    return f"{machine}/{dead.pid}/{rest.partition('/')[2]}"
 
 
 async def test_a_refused_request_leaves_its_key_free(served: Any, admin: Any) -> None:

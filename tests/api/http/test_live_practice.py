@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import Any
 from uuid import uuid4
 
@@ -77,6 +78,17 @@ async def test_a_new_patient_is_written_once_read_back_and_shown(office: Any) ->
     changed = await caller.patch(f"{office.patients}/{patient['id']}", json={"first_name": "Zoé"})
     assert changed.status_code == 200, changed.text
     assert office.truth()[patient["id"]]["first_name"] == "Zoé"
+
+
+async def test_a_request_that_was_cut_off_after_its_write_is_not_asked_about_its_own_patient(office: Any) -> None:
+    caller, before, key = await office.client(), office.truth(), {"Idempotency-Key": str(uuid4())}
+    made = await caller.post(office.patients, json=NEW, headers=key)
+    with closing(sqlite3.connect(office.stores.settings.home / "patchbay.db")) as file:
+        file.execute("DELETE FROM idempotency_keys")  # as if the process had died before it kept its answer
+        file.commit()
+    again = await caller.post(office.patients, json=NEW, headers=key)
+    assert (again.status_code, again.json()["id"]) == (201, made.json()["id"])
+    assert set(office.truth()) - set(before) == {made.json()["id"]}
 
 
 async def test_a_dry_run_shows_the_masked_request_and_sends_nothing(office: Any) -> None:

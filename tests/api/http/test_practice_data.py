@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from api.routes.practice_data import RESOURCES
+from tools.store.tables import RECORDS
+
+VISITS = ("10", "11", "12")
 
 
 def ids(answer: Any) -> list[str]:
@@ -43,6 +47,31 @@ async def test_appointments_are_narrowed_by_the_practices_days(
     assert ids(await admin.get(f"/v1/practices/{stocked.practice}/appointments", params=asked)) == found
 
 
+async def test_days_in_pages_come_in_order_of_time_and_whole_while_old_records_are_not_filed_yet(
+    served: Any, admin: Any, stocked: Any
+) -> None:
+    store = await served.stores.of(stocked.tenant)
+    forget = update(RECORDS).values(starts_at=None, under_id=None, filed=0)
+
+    async def in_pages() -> list[str]:
+        seen, asked = [], {"start": "2026-11-21", "limit": "1"}
+        while True:
+            page = await admin.get(f"/v1/practices/{stocked.practice}/appointments", params=asked)
+            seen += ids(page)
+            if page.json()["next_cursor"] is None:
+                return seen
+            asked["cursor"] = page.json()["next_cursor"]
+
+    assert await in_pages() == ["10", "11", "12"]
+    async with store._scope.database.writing() as connection:
+        await connection.execute(forget.where(RECORDS.c.entity == "Appointment"))
+    assert await served.stores.tenants_with_unfiled() == [stocked.tenant]
+    assert await in_pages() == ["10", "11", "12"]
+    assert await store.filing.file_some() == len(VISITS)
+    assert await store.filing.is_done(stocked.integration)
+    assert await in_pages() == ["10", "11", "12"]
+
+
 async def test_pages_follow_each_other_over_all_integrations(served: Any, admin: Any, stocked: Any, clock: Any) -> None:
     clock.advance(seconds=61)
     seen, cursor, pages = [], None, 0
@@ -61,7 +90,7 @@ async def test_pages_follow_each_other_over_all_integrations(served: Any, admin:
 
 async def test_one_record_is_found_by_its_id_or_not_at_all(served: Any, admin: Any, stocked: Any) -> None:
     one = (await admin.get(f"/v1/practices/{stocked.practice}/patients/1")).json()
-    assert one["last_name"] == "Müller"
+    assert (one["last_name"], one["extra"]) == ("Müller", {"KASSENART": "GKV"})
     assert one["meta"]["integration_id"] == stocked.integration
     assert (await admin.get(f"/v1/practices/{stocked.practice}/patients/99")).status_code == 404
 
@@ -75,6 +104,10 @@ async def test_reading_about_patients_is_written_down_without_saying_about_whom(
     assert read[-1]["details"] == {"entity": "Patient", "records": 2, "source": "store"}
     assert read[-1]["who"].startswith("key:")
     assert "ller" not in str(entries)
+    name = f"{stocked.integration}|Patient|3"
+    who = (await admin.get("/v1/audit", params={"record": name})).json()["items"]
+    assert [each["id"] for each in who] == [read[-1]["id"]]
+    assert (await admin.get("/v1/audit", params={"record": f"{name}9"})).json()["items"] == []
     assert (await admin.get("/v1/audit/verification")).json()["entries"] == len(entries)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,25 @@ async def test_an_onboarding_is_driven_by_the_server_and_what_is_due_runs_by_its
         assert [run.stream for run in again[: len(again) - runs]] == ["patients"]
     serving.send(signal.SIGTERM)
     assert await serving.wait() == 0
+
+
+async def test_a_conversation_in_the_terminal_is_driven_by_the_server_and_shows_its_steps(
+    lives: Lives, settings: Settings, stand: Stand, tmp_path: Path
+) -> None:
+    await lives.serve(free_port())
+    login = json.loads(stand.credentials.read_text(encoding="utf-8"))
+    said = [f"We use Dentrix at {stand.address}", json.dumps({"kind": "secret", "fields": login})]
+    told = tmp_path / "said.txt"
+    told.write_text("".join(f"{each}\n" for each in said), encoding="utf-8")
+    chat = await lives.begin("chat", "--json", told=told)
+    assert await chat.wait() == 0
+    done = [line for line in chat.lines() if line["event"] == "done"]
+    assert [each["state"] for each in done] == ["waiting", "live"]
+    steps = {line["step"]["step"] for line in chat.lines() if line["event"] == "step"}
+    assert {"register", "plan", "synced", "schedule", "health"} <= steps
+    with closing(sqlite3.connect(settings.home / "patchbay.jobs.db")) as jobs:
+        (driven,) = jobs.execute("SELECT count(*) FROM workflow_status WHERE name = 'patchbay.drive'").fetchone()
+    assert driven >= 2
 
 
 async def test_a_second_server_on_sqlite_says_that_there_is_one_and_ends(lives: Lives) -> None:

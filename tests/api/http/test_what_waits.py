@@ -1,0 +1,66 @@
+"""What a front end asks: who its key is, what waits for a person, what an incident means, what columns look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.store.models import Question
+
+
+async def ask(served: Any, id_: str, owner: str, tenant: str = "north") -> None:
+    store = await served.stores.of(tenant)
+    text = {"en": "Which one?", "de": "Welche?"}
+    await store.questions.ask(Question(id=id_, thread_id=owner, kind="system", text=text, options=("a", "b")))
+
+
+async def test_a_key_is_told_whose_it_is(served: Any) -> None:
+    viewer = await served.client("north", "viewer")
+    assert (await viewer.get("/v1/caller")).json() == {"tenant": "north", "role": "viewer"}
+
+
+async def test_questions_of_conversations_and_incidents_stand_in_one_list(served: Any, admin: Any) -> None:
+    for id_, owner in (("q_1", "thr_a"), ("q_2", "inc_b"), ("q_3", "thr_a")):
+        await ask(served, id_, owner)
+    await ask(served, "q_4", "thr_s", "south")
+    await (await served.stores.of("north")).questions.answer("q_3", "a")
+    listed = (await admin.get("/v1/questions")).json()["items"]
+    assert [(each["id"], each["thread_id"], each["incident_id"]) for each in listed] == [
+        ("q_1", "thr_a", None), ("q_2", None, "inc_b"),
+    ]  # fmt: skip
+    answered = (await admin.get("/v1/questions", params={"status": "answered"})).json()["items"]
+    assert [each["id"] for each in answered] == ["q_3"]
+
+
+async def test_the_list_of_questions_goes_on_where_a_page_ended(served: Any, admin: Any) -> None:
+    for number in range(5):
+        await ask(served, f"q_{number}", "thr_a")
+    seen, cursor = [], None
+    while True:
+        page = (await admin.get("/v1/questions", params={"limit": 2, **({"cursor": cursor} if cursor else {})})).json()
+        seen += [each["id"] for each in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [f"q_{number}" for number in range(5)]
+
+
+async def test_an_incident_says_its_cause_and_what_helps_in_both_languages(
+    served: Any, admin: Any, stocked: Any
+) -> None:
+    store = await served.stores.of("north")
+    known = await store.incidents.open(stocked.integration, "auth.credentials_rejected")
+    unknown = await store.incidents.open(stocked.integration, "unknown")
+    details = (await admin.get(f"/v1/incidents/{known.id}")).json()
+    assert details["title"] == {"en": "The credentials are refused", "de": "Die Zugangsdaten werden abgelehnt"}
+    assert details["guidance"].keys() == {"en", "de"}
+    assert (await admin.get(f"/v1/incidents/{unknown.id}")).json()["title"] is None
+
+
+async def test_a_mapping_is_shown_with_shapes_and_never_with_values(served: Any, admin: Any, stocked: Any) -> None:
+    store = await served.stores.of("north")
+    columns = [{"name": "lastName", "samples": ["Müller", "Koch"]}, {"name": "empty"}]
+    schema = {"name": "x", "tables": [{"name": "patients", "columns": columns}]}
+    await store.artifacts.put(stocked.integration, "schema", schema)
+    shown = await admin.get(f"/v1/integrations/{stocked.integration}/mapping")
+    assert shown.json()["shapes"] == {"patients.lastName": ["Xxxxxx", "Xxxx"]}
+    assert "Müller" not in shown.text
