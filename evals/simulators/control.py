@@ -86,7 +86,10 @@ async def make_changes(request: Request) -> Response:
     count = body.get("count", 1) if body is not None else None
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 100_000:
         return refuse('Send {"count": N} with N from 1 to 100000.')
-    changes = await face_of(request).work(count)
+    ordinary = body.get("ordinary", False) if body is not None else False
+    if not isinstance(ordinary, bool):
+        return refuse('"ordinary" is true or false: on an ordinary day little is merged or deleted.')
+    changes = await face_of(request).work(count, ordinary=ordinary)
     return JSONResponse({"changes": [asdict(change) for change in changes]})
 
 

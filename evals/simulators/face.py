@@ -108,6 +108,9 @@ class Face:
     async def pass_night(self) -> None:
         """What a system does by itself at night; most do nothing. A subclass overrides this."""
 
-    async def work(self, count: int) -> list[Change]:
-        """Let the practice work. A subclass whose wire must be told (a table, a file) does so here, after `super().work`."""
-        return work(self.practice, count, self.practice.seed, self.work_kinds)
+    async def work(self, count: int, *, ordinary: bool = False) -> list[Change]:
+        """Let the practice work; on an `ordinary` day little is merged or deleted.
+
+        A subclass whose wire must be told (a table, a file) does so here, after `super().work`.
+        """
+        return work(self.practice, count, self.practice.seed, self.work_kinds, ordinary=ordinary)

@@ -233,12 +233,16 @@ STEPS: dict[tuple[str, str], Step] = {
     ("Payment", "new"): receive_payment,
 }
 ALL_KINDS = tuple(STEPS)
+REMOVALS, REMOVED_SHARE = ("merged", "deleted"), 0.05  # of their turns on an ordinary day
 
 
-def work(practice: Practice, count: int, seed: int, kinds: Iterable[tuple[str, str]] = ALL_KINDS) -> list[Change]:
+def work(
+    practice: Practice, count: int, seed: int, kinds: Iterable[tuple[str, str]] = ALL_KINDS, *, ordinary: bool = False
+) -> list[Change]:
     """Make `count` changes (fewer only where the practice has nothing left to change), in turn through `kinds`.
 
     From six on each kind of change that `kinds` names happens at least once; fewer go on where the last spell stopped.
+    On an `ordinary` day little is taken away: most turns of merging and deleting are left out.
     """
     rotation = _rotation(kinds)
     desk = Desk(practice, Random(f"{seed}-{practice.worked}"), practice.clock().astimezone(practice.zone).date())
@@ -246,8 +250,11 @@ def work(practice: Practice, count: int, seed: int, kinds: Iterable[tuple[str, s
     changes: list[Change] = []
     idle = 0
     while len(changes) < count and idle < len(rotation):
-        change = STEPS[rotation[place % len(rotation)]](desk)
+        step = rotation[place % len(rotation)]
         place += 1
+        if ordinary and step[1] in REMOVALS and desk.random.random() >= REMOVED_SHARE:
+            continue
+        change = STEPS[step](desk)
         idle = idle + 1 if change is None else 0
         if change is not None:
             changes.append(change)

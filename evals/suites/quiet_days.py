@@ -22,7 +22,7 @@ async def live_quietly(patient: Patient) -> QuietDays:
     """Work and read, round by round, then look: nobody should have said a word."""
     for changes in A_WEEK:
         if changes:
-            await patient.work(changes)
+            await patient.work(changes, ordinary=True)
         await patient.sync()
     await patient.sync()  # what has gone is believed at the second look
     report = await patient.heal()

@@ -69,8 +69,8 @@ class Patient:
     async def suffer(self, code: str, **parameters: object) -> None:
         await self.ask("POST", "/faults", {"code": code, **parameters})
 
-    async def work(self, count: int) -> None:
-        await self.ask("POST", "/changes", {"count": count})
+    async def work(self, count: int, *, ordinary: bool = False) -> None:
+        await self.ask("POST", "/changes", {"count": count, "ordinary": ordinary})
 
     async def counts(self) -> dict[str, Any]:
         """What the simulator saw of us."""

@@ -194,6 +194,17 @@ def test_a_wire_that_cannot_tell_deletions_asks_for_none(practice: Practice) -> 
     assert "deleted" not in {change.kind for change in work(practice, 30, seed=1, kinds=kinds)}
 
 
+def test_on_an_ordinary_day_little_is_taken_away() -> None:
+    every, ordinary = (
+        work(Practice.seeded(7, 120, "DE", today=TODAY, optics=True, clock=clock), 150, seed=1, ordinary=flag)
+        for flag in (False, True)
+    )
+    gone = [sum(change.kind in {"merged", "deleted"} for change in each) for each in (every, ordinary)]
+    assert (len(every), len(ordinary)) == (150, 150)
+    assert gone[0] >= 20
+    assert gone[1] <= 8
+
+
 def test_single_changes_take_turns(practice: Practice) -> None:
     kinds = {change.kind for _ in range(6) for change in work(practice, 1, seed=1)}
     assert len(kinds) == 6

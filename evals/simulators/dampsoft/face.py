@@ -140,10 +140,10 @@ class Dampsoft(Face):
 
     # -- work -------------------------------------------------------------------------------------------------------------
 
-    async def work(self, count: int) -> list[Change]:
+    async def work(self, count: int, *, ordinary: bool = False) -> list[Change]:
         """Work, then bring the tables up to date. While the server is down the practice's work waits in memory."""
         self._listen()
-        changes = await super().work(count)
+        changes = await super().work(count, ordinary=ordinary)
         for change in changes:
             if change.kind == "merged":
                 self._repoint(change.id)

@@ -110,10 +110,10 @@ class DentalSuite(Face):
     def truth(self, entity: str) -> list[TruthRow]:
         return self.files.coverage_truth() if entity == "Coverage" else super().truth(entity)
 
-    async def work(self, count: int) -> list[Change]:
+    async def work(self, count: int, *, ordinary: bool = False) -> list[Change]:
         """Work; visits of a patient who was merged are moved to the survivor, so each of them counts as changed."""
         before = {visit.id: self.practice.survivor(visit.patient_id) for visit in self.practice.appointments.values()}
-        changes = await super().work(count)
+        changes = await super().work(count, ordinary=ordinary)
         for visit in self.practice.appointments.values():
             if before.get(visit.id, visit.patient_id) != self.practice.survivor(visit.patient_id):
                 self.practice.touch(visit)

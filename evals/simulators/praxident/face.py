@@ -184,8 +184,8 @@ class PraxidentFace(Face):
 
     # -- changes -------------------------------------------------------------------------------------------------------
 
-    async def work(self, count: int) -> list[Change]:
-        changes = await super().work(count)
+    async def work(self, count: int, *, ordinary: bool = False) -> list[Change]:
+        changes = await super().work(count, ordinary=ordinary)
         for change in changes:
             self._tell(change)
         return changes
