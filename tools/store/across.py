@@ -9,8 +9,10 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, selec
 
 from tools.store.database import Database
 from tools.store.holders import is_dead
+from tools.store.onboarding_tables import ARTIFACTS, QUESTIONS, THREADS
+from tools.store.operation_tables import LEASES
 from tools.store.service_tables import DELIVERIES, NOTICES, WEBHOOK_ENDPOINTS
-from tools.store.tables import ARTIFACTS, EVENTS, INTEGRATIONS, LEASES, QUESTIONS, RUNS, STREAMS, THREADS
+from tools.store.tables import EVENTS, INTEGRATIONS, RUNS, STREAMS
 from tools.store.webhooks import still_owed
 
 Owned = tuple[str, str]  # tenant, id

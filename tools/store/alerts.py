@@ -9,8 +9,8 @@ from typing import Literal
 from sqlalchemy import select
 
 from tools.store.models import StoredAlert
+from tools.store.operation_tables import ALERTS
 from tools.store.scope import Repository
-from tools.store.tables import ALERTS
 
 _Found = list[StoredAlert]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
+from tools.store.onboarding_tables import ARTIFACTS
 from tools.store.scope import Repository
-from tools.store.tables import ARTIFACTS
 
 
 class ArtifactRepository(Repository):

@@ -12,8 +12,9 @@ from sqlalchemy import RowMapping, insert, select
 
 from tools.store.errors import AuditBroken
 from tools.store.models import AuditEntry
+from tools.store.operation_tables import AUDIT
 from tools.store.scope import Repository, Scope
-from tools.store.tables import AUDIT, TENANT_KEYS
+from tools.store.tables import TENANT_KEYS
 from tools.store.vault import canonical_json
 
 _START = b""

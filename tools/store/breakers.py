@@ -8,8 +8,9 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, or_, select, update
 
+from tools.store.operation_tables import BREAKERS
 from tools.store.scope import Repository
-from tools.store.tables import BREAKERS, INTEGRATIONS
+from tools.store.tables import INTEGRATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select
 
+from tools.store.operation_tables import CALLS
 from tools.store.scope import Repository
-from tools.store.tables import CALLS
 
 SLOT = timedelta(minutes=10)
 KEPT = timedelta(days=8)  # the longest health window, and a day to look back from

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import RowMapping, delete, func, insert, select
 
 from mappings.schema import Correction
+from tools.store.onboarding_tables import CORRECTIONS
 from tools.store.scope import Repository
-from tools.store.tables import CORRECTIONS
 
 
 class CorrectionRepository(Repository):

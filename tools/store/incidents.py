@@ -13,8 +13,8 @@ from tools.store.errors import AlreadyActive, NotFound
 from tools.store.ids import new_id
 from tools.store.models import Incident
 from tools.store.notices import note
+from tools.store.operation_tables import INCIDENTS
 from tools.store.scope import Repository
-from tools.store.tables import INCIDENTS
 
 _Found = list[Incident]  # inside the class `list` is the method
 _SEALED = ("evidence", "plan", "outcome")

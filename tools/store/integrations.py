@@ -15,32 +15,25 @@ from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration, IntegrationState
 from tools.store.notices import note
+from tools.store.onboarding_tables import ARTIFACTS, MESSAGES, QUESTIONS, THREAD_EVENTS, THREADS
+from tools.store.operation_tables import ALERTS, BREAKERS, CALLS, INCIDENTS
 from tools.store.questions import logins_of
 from tools.store.scope import Repository
 from tools.store.service_tables import NOTICES
 from tools.store.tables import (
-    ALERTS,
-    ARTIFACTS,
-    BREAKERS,
-    CALLS,
     CREDENTIALS,
     DEAD_LETTERS,
     EVENTS,
-    INCIDENTS,
     INTEGRATIONS,
     MAPPING_VERSIONS,
     MERGED,
-    MESSAGES,
     OBSERVATIONS,
     PRACTICES,
-    QUESTIONS,
     RAW_ROWS,
     RECORDS,
     RUNS,
     SEEN_TOKENS,
     STREAMS,
-    THREAD_EVENTS,
-    THREADS,
     WRITES,
 )
 

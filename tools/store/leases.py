@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, select, update
 
 from tools.store.holders import is_dead
 from tools.store.models import Lease
+from tools.store.operation_tables import LEASES
 from tools.store.scope import Repository
-from tools.store.tables import LEASES
 
 
 class LeaseRepository(Repository):

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import RowMapping, func, select
 
 from tools.store.models import Entry
+from tools.store.onboarding_tables import MESSAGES
 from tools.store.scope import Repository
-from tools.store.tables import MESSAGES
 from tools.store.vault import canonical_json
 
 

@@ -11,13 +11,14 @@ from tools.store.dead_letters import bury_letters, settle_letters
 from tools.store.errors import FencedOut, NotFound, StaleCursor
 from tools.store.models import CommitResult, PageCommit, WalkEnd
 from tools.store.observations import observe_page
+from tools.store.operation_tables import LEASES
 from tools.store.page_held import Held, read_held
 from tools.store.page_intake import take_in
 from tools.store.page_plan import PagePlan, plan_page
 from tools.store.page_writing import PageWriting
 from tools.store.scope import Repository
 from tools.store.streams import cursor_columns, cursor_hash
-from tools.store.tables import INTEGRATIONS, LEASES, RAW_ROWS, RECORDS, RUNS, STREAMS
+from tools.store.tables import INTEGRATIONS, RAW_ROWS, RECORDS, RUNS, STREAMS
 from tools.store.walks import Walk
 
 _FEW_PAGES = 8

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.store.errors import NotFound, QuestionClosed
 from tools.store.models import Question
+from tools.store.onboarding_tables import QUESTIONS
 from tools.store.scope import Repository
-from tools.store.tables import QUESTIONS
 from tools.store.vault import Vault
 
 _BODY = {"text", "options", "context"}

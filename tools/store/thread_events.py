@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from tools.store.onboarding_tables import THREAD_EVENTS
 from tools.store.scope import Repository
-from tools.store.tables import THREAD_EVENTS
 
 ThreadEvent = tuple[int, dict[str, Any]]  # its rising number, and the event
 

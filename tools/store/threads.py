@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, RowMapping, select
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Thread
+from tools.store.onboarding_tables import THREADS
 from tools.store.scope import Repository
-from tools.store.tables import THREADS
 
 _FIELDS = frozenset(Thread.model_fields) - {"id", "created_at", "updated_at"}
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from tools.clock import Clock
 from tools.store.database import Database
 from tools.store.holders import is_dead
-from tools.store.tables import WORKERS
+from tools.store.operation_tables import WORKERS
 
 SILENT = timedelta(seconds=20)  # who says nothing for so long is taken for dead, whatever it does after that
 
