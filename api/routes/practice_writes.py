@@ -25,6 +25,7 @@ from mappings.likeness import likely_same
 from mappings.mask import masked
 from tools.address import parse_address
 from tools.errors import Unsupported
+from tools.store.audit import REFERENCES, record_name
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration
@@ -196,6 +197,15 @@ def _candidate(wish: Wish, known: Mapping[str, Any]) -> CandidateView:
     return CandidateView.model_validate({**names, "integration_id": wish.integration.id, "reasons": reasons})
 
 
+async def _note_candidates(caller: Caller, practice_id: str, shown: list[CandidateView]) -> None:
+    """Whoever is shown as a likely double was read: the entry refers to each, so that `?record=` finds it."""
+    details: dict[str, object] = {"entity": "Patient", "records": len(shown), "source": "duplicates"}
+    details[REFERENCES] = caller.store.audit.references(
+        record_name(each.integration_id, "Patient", each.id) for each in shown
+    )
+    await caller.store.audit.record("records.read", practice_id, caller.who, details)
+
+
 def _likely_there(candidates: list[CandidateView]) -> ProblemResponse:
     document = problem_document(
         409, "patient.likely_there", "This patient is likely there already.",
@@ -238,8 +248,7 @@ async def create_patient(
         await service.outgoing.check(parse_address(wish.integration.address))
     candidates = [] if confirm_new or await wish.was_begun() else await _candidates(wish, ask=not dry_run)
     if candidates:
-        details = {"entity": "Patient", "records": len(candidates), "source": "duplicates"}
-        await caller.store.audit.record("records.read", practice_id, caller.who, details)
+        await _note_candidates(caller, practice_id, candidates)
     if candidates and not dry_run:
         return _likely_there(candidates)
     return await _done(wish, dry_run=dry_run, candidates=candidates)

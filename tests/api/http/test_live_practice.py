@@ -109,6 +109,11 @@ async def test_who_is_likely_there_is_asked_about_and_not_written(office: Any) -
     assert (refused.status_code, refused.json()["code"]) == (409, "patient.likely_there")
     assert known["id"] in [each["id"] for each in refused.json()["candidates"]]
     assert office.truth() == before
+    tried = await caller.post(office.patients, json=again, params={"dry_run": "true"})
+    assert known["id"] in [each["id"] for each in tried.json()["candidates"]]
+    asked = {"record": f"{office.integration}|Patient|{known['id']}"}
+    who_read = (await (await office.client("admin")).get("/v1/audit", params=asked)).json()["items"]
+    assert [each["details"]["source"] for each in who_read] == ["duplicates", "duplicates"]
     confirmed = await caller.post(office.patients, json=again, params={"confirm_new": "true"})
     assert confirmed.status_code == 201, confirmed.text
     assert len(office.truth()) == len(before) + 1
