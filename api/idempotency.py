@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -58,15 +57,16 @@ class IdempotentRoute(APIRoute):
         return answer
 
 
-def id_for(request: Request, tenant: str, prefix: str, body: BaseModel | None) -> str:
+def id_for(request: Request, keys: IdempotencyRepository, prefix: str, body: BaseModel | None) -> str:
     """An id for what the request makes. It follows from the caller's key, so that the same request again, after a crash
-    that lost our answer, finds what is there instead of making another."""
+    that lost our answer, finds what is there instead of making another. Bodies hold credentials: the tenant's own key
+    goes in, so that nobody can try from the id what they were."""
     key = request.headers.get(HEADER)
     if key is None:
         return new_id(prefix)
     said = body.model_dump_json() if body is not None else ""
-    named = "\x00".join((tenant, request.url.path, key, said)).encode()
-    return f"{prefix}_{urlsafe_b64encode(hashlib.sha256(named).digest()[:9]).decode()}"
+    named = "\x00".join((request.url.path, key, said)).encode()
+    return f"{prefix}_{urlsafe_b64encode(keys.digest(named)[:9]).decode()}"
 
 
 async def _once(request: Request, key: str, handle: Handler) -> Response:

@@ -146,7 +146,7 @@ async def connect_system(
     entities = _known(body.entities) or ()
     ref = await caller.store.credentials.put(login) if login else None
     wanted = Wanted(
-        thread_id=id_for(request, caller.tenant, "thr", body), address=address.url, credentials_ref=ref, entities=entities,
+        thread_id=id_for(request, caller.store.idempotency, "thr", body), address=address.url, credentials_ref=ref, entities=entities,
         accept_only=body.accept_only, practice_id=practice.id if practice else None,
         practice=practice.name if practice else None, country=practice.country if practice else None,
         time_zone=practice.time_zone if practice else None,

@@ -101,7 +101,7 @@ async def begin_thread(
 ) -> ThreadView:
     """Begin a conversation; it says what it wants to know first."""
     context = context_for(service, caller.store)
-    named = id_for(request, caller.tenant, "thr", body)
+    named = id_for(request, caller.store.idempotency, "thr", body)
     thread = await open_thread(context, body.language if body else None, id=named)
     response.headers["Location"] = f"/v1/onboarding/threads/{thread.id}"
     return await thread_view(context, thread.id)

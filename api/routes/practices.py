@@ -60,7 +60,7 @@ async def create_practice(
 ) -> PracticeView:  # fmt: skip
     """Add a practice."""
     made = await caller.store.practices.create(
-        **body.model_dump(), id=id_for(request, caller.tenant, "prc", body)
+        **body.model_dump(), id=id_for(request, caller.store.idempotency, "prc", body)
     )  # fmt: skip
     await caller.store.audit.record("practice.created", made.id, caller.who)
     response.headers["Location"] = f"/v1/practices/{made.id}"

@@ -107,7 +107,7 @@ async def add_endpoint(
     await service.outgoing.check(address)
     if unknown := sorted(set(body.kinds or ()) - set(all_kinds())):
         raise BadInput("body, kinds", f"there is no kind {unknown[0]!r}.", f"Choose from {', '.join(all_kinds())}.")
-    named = id_for(request, caller.tenant, "whe", body)
+    named = id_for(request, caller.store.idempotency, "whe", body)
     made, secret = await caller.store.webhooks.create(address.url, body.kinds, id=named)
     await caller.store.audit.record("webhook.created", made.id, caller.who)
     response.headers["Location"] = f"/v1/webhook-endpoints/{made.id}"

@@ -84,6 +84,10 @@ class IdempotencyRepository(Repository):
         else:
             await self._change(IDEMPOTENCY_KEYS, held, {"claim": None, "claimed_until": None})
 
+    def digest(self, request: bytes) -> bytes:
+        """What an id may follow from: keyed, so that an id says nothing of what the request held."""
+        return self._vault.content_hash(b"made\x00" + request)
+
     async def _forget_old(self) -> None:
         old = IDEMPOTENCY_KEYS.c.created_at < self._clock() - KEPT
         if await self._one(select(IDEMPOTENCY_KEYS.c.key).where(self.mine(IDEMPOTENCY_KEYS), old).limit(1)):

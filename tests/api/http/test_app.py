@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Request
 
+from api.idempotency import id_for
+from api.routes.onboarding import ThreadForm
 from tools.store.holders import process_holder
+from tools.store.open import open_stores
 
 
 async def test_health_and_description_need_no_key(served: Any) -> None:
@@ -120,6 +126,22 @@ async def test_a_request_whose_answer_was_lost_by_a_crash_makes_nothing_twice(se
         await forget_answers(served)
         other = await admin.post(path, json=body, headers={"Idempotency-Key": "g1"})
         assert other.json()["id"] != first.json()["id"]
+
+
+async def test_an_id_says_nothing_of_the_request_to_who_lacks_the_tenants_key(
+    sqlite_settings: Any, sqlite_template: Path, tmp_path: Path
+) -> None:
+    """A request may hold a login: who knows the rest of it must not be able to try logins until the id comes out."""
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, other / "patchbay.db")
+    scope = {"type": "http", "path": "/v1/integrations", "headers": [(b"idempotency-key", b"f9")], "query_string": b""}
+    body, made = ThreadForm(language="de"), list[str]()
+    for settings in (sqlite_settings, sqlite_settings.model_copy(update={"home": other})):
+        async with open_stores(settings) as stores:
+            keys = (await stores.of("north")).idempotency
+            made += [id_for(Request(scope), keys, "thr", body) for _ in range(2)]
+    assert made[0] == made[1] != made[2] == made[3]
 
 
 async def forget_answers(served: Any) -> None:
