@@ -13,7 +13,7 @@ from api.forms import View
 from api.paging import Listing, cursor_of
 from knowledge.canonical import canonical_model
 from mappings.records import JsonValue, PracticeFacts, with_extra
-from tools.clock import rfc3339
+from mappings.transforms.dates import instant, local_day
 from tools.store.errors import NotFound
 from tools.store.filing import Narrowing
 from tools.store.models import Integration, Practice, StoredRecord
@@ -46,7 +46,7 @@ class Wanted:
         begins = fields.get("start")
         if not begins:
             return False
-        day = datetime.fromisoformat(str(begins)).astimezone(zone).date().isoformat()
+        day = local_day(datetime.fromisoformat(str(begins)), zone)
         return (self.start or day) <= day <= (self.end or day)
 
     @property
@@ -58,8 +58,7 @@ class Wanted:
         under = FILED_BY.get(self.entity, ("",))[0]
         if not self.narrow or set(self.filters) - {under}:
             return None
-        until = None if self.end is None else (date.fromisoformat(self.end) + timedelta(days=1)).isoformat()
-        return Narrowing(self.filters.get(under), _midnight(self.start, zone), _midnight(until, zone))
+        return Narrowing(self.filters.get(under), _midnight(self.start, zone), _midnight(_day_after(self.end), zone))
 
 
 def facts_of(practice: Practice) -> PracticeFacts:
@@ -199,7 +198,14 @@ async def _all_filed(store: Store, integration_id: str) -> bool:
 
 def _midnight(day: str | None, zone: ZoneInfo) -> str | None:
     """The instant at which a local day begins."""
-    return None if day is None else rfc3339(datetime.fromisoformat(day).replace(tzinfo=zone))
+    return None if day is None else instant(datetime.fromisoformat(day), zone)
+
+
+def _day_after(day: str | None) -> str | None:
+    """The next day; None behind the last one of the calendar, where nothing ends a list any more."""
+    if day is None or day == date.max.isoformat():
+        return None
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 async def _ages(store: Store, integration: Integration, now: datetime) -> dict[str, float | None]:

@@ -26,7 +26,7 @@ from mappings.schema import (
     Transpose,
     Unit,
 )  # fmt: skip
-from mappings.transforms.dates import zone_of
+from mappings.transforms.dates import local, zone_of
 from mappings.transforms.formats import written
 from mappings.transforms.phones import national
 from mappings.transforms.values import plain_number
@@ -127,7 +127,7 @@ def _day(value: JsonValue, format_: str, empty: tuple[str, ...]) -> object:
 
 def _local(value: JsonValue, transform: Datetime, zone: ZoneInfo) -> datetime:
     """The instant as the source's clock shows it; aware where the source writes an offset."""
-    moment = datetime.fromisoformat(str(value)).astimezone(zone_of(transform.zone, zone))
+    moment = local(datetime.fromisoformat(str(value)), zone_of(transform.zone, zone))
     return moment if transform.zone == "offset" or transform.from_.startswith("epoch") else moment.replace(tzinfo=None)
 
 

@@ -24,7 +24,7 @@ def instant(moment: datetime, zone: ZoneInfo) -> str:
         moment = moment.replace(tzinfo=zone, fold=0)
     try:
         return instant_text(moment.astimezone(UTC))
-    except OverflowError:  # year 1 east of Greenwich
+    except OverflowError:  # year 1 east of Greenwich, year 9999 west of it
         return instant_text(moment.replace(tzinfo=UTC))
 
 
@@ -35,8 +35,15 @@ def instant_text(moment: datetime) -> str:
 
 def local_day(moment: datetime, zone: ZoneInfo) -> str:
     """The calendar day: as written where the text has no offset, else the practice's day at that instant."""
-    day = moment if moment.tzinfo is None else moment.astimezone(zone)
-    return day.date().isoformat()
+    return (moment if moment.tzinfo is None else local(moment, zone)).date().isoformat()
+
+
+def local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """An instant by the zone's clock; as it stands where that clock would leave the calendar, in year 1 or 9999."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def date_converter(format_: str, empty: tuple[str, ...], *, as_instant: bool, zone: ZoneInfo) -> Convert:

@@ -83,6 +83,7 @@ def test_an_epoch_number_is_an_instant(convert: Convert) -> None:
 
 def test_a_time_stamp_in_a_date_field_is_the_practices_day(convert: Convert) -> None:
     assert convert("Charge.service_date", "2026-07-01T23:30:00Z", Datetime()) == "2026-07-02"
+    assert convert("Charge.service_date", "9999-12-31T23:30:00Z", Datetime()) == "9999-12-31"  # behind it is no day
 
 
 @pytest.mark.parametrize(

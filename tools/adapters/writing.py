@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from knowledge.manifest import Operation
 from mappings.records import CanonicalRecord
+from mappings.transforms.dates import local_day
 from tools.adapters.operations import Fields, Operations, WriteReceipt
 from tools.errors import (
     ConnectionRefused,
@@ -59,7 +60,7 @@ class CarefulWrites(Operations):
     def local_day(self, instant: str) -> str:
         """The practice's calendar day of an RFC 3339 instant."""
         zone = ZoneInfo(self.connection.practice.time_zone)
-        return datetime.fromisoformat(instant).astimezone(zone).date().isoformat()
+        return local_day(datetime.fromisoformat(instant), zone)
 
     async def write(
         self, operation: Operation, entity: str, fields: Fields, key: str, record_id: str | None = None

@@ -90,7 +90,7 @@ def between_days(
     if first:
         start = datetime.fromisoformat(first[:10])
         conditions.append(placed >= bound(sort_text(start, format_)))
-    if last:
+    if last and last[:10] != date.max.isoformat():
         # compared with the next day, so that a time of day behind the date does not push a row out
         after = datetime.fromisoformat(last[:10]) + timedelta(days=1)
         conditions.append(placed < bound(sort_text(after, format_)))

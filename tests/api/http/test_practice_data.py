@@ -39,6 +39,8 @@ async def test_patients_are_searched_by_what_is_sealed(
         ({}, ["10", "11", "12"]), ({"start": "2026-11-21", "end": "2026-11-21"}, ["10"]),  # 00:30 in Berlin
         ({"start": "2026-11-22"}, ["11", "12"]), ({"location_id": "A"}, ["10", "12"]), ({"patient_id": "1"}, ["10", "11"]),
         ({"patient_id": "1", "end": "2026-11-21"}, ["10"]),
+        ({"start": "2026-11-22", "end": "9999-12-31"}, ["11", "12"]),  # the calendar's ends: a day that is no instant
+        ({"start": "0001-01-01", "end": "2026-11-21"}, ["10"]), ({"start": "9999-12-31"}, []), ({"end": "0001-01-01"}, []),
     ],
 )  # fmt: skip
 async def test_appointments_are_narrowed_by_the_practices_days(

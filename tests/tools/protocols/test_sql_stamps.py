@@ -99,5 +99,6 @@ def test_days_between_two_dates_include_both_ends_and_their_hours() -> None:
     assert chosen(conditions[0] & conditions[1], [*german]) == german[1:4]
     (last,) = between_days(column("s"), "iso", None, "2026-12-01")
     assert chosen(last, ["2026-12-01 18:00", "2026-12-02"]) == ["2026-12-01 18:00"]
+    assert between_days(column("s"), "iso", None, "9999-12-31") == []  # no day lies behind it
     with pytest.raises(ValueError, match="Invalid isoformat"):
         between_days(column("s"), "iso", "yesterday", None)
