@@ -361,7 +361,9 @@ def keys_revoke(
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="mapping, detection, onboarding, diagnosis, healing or all.")] = "all",
+    suite: Annotated[
+        str, typer.Argument(help="mapping, detection, onboarding, diagnosis, healing, billing or all.")
+    ] = "all",
     sets: Annotated[str | None, typer.Option(help="A folder of labelled schemas for the mapping suite.")] = None,
     rounds: Annotated[
         int, typer.Option(min=1, help="Plans that the healing suite makes of made-up evidence.")
