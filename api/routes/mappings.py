@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping as Dict
 from typing import Annotated, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.auth import Caller, Operator, Viewer
@@ -91,6 +91,9 @@ class SuggestionView(View):
     engine: dict[str, str | int]
 
 
+Shapes = Annotated[bool, Query(description="Also what the values of each column look like: shapes, no values.")]
+
+
 class Target(Form):
     target_table: Text
     target_column: Text
@@ -137,7 +140,7 @@ class CorrectionView(View):
 
 
 class MappingView(View):
-    """The version in force, the suggestions it was made from, and by column what its values look like: shapes, no values."""
+    """The version in force and the suggestions it was made from; `shapes` is null unless it was asked for."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -155,7 +158,7 @@ class MappingView(View):
     version: int
     mapping: Mapping
     suggestions: list[ColumnMapping]
-    shapes: dict[str, list[str]]
+    shapes: dict[str, list[str]] | None = None
 
 
 class MappingForm(Form):
@@ -269,10 +272,11 @@ async def correct_mapping(body: CorrectionForm, caller: Operator, service: Serve
 
 
 @router.get("/integrations/{integration_id}/mapping")
-async def get_mapping(integration_id: Id, caller: Viewer) -> MappingView:
+async def get_mapping(integration_id: Id, caller: Viewer, shapes: Shapes = False) -> MappingView:
     """The mapping in force."""
     integration = await integration_of(caller.store, integration_id)
-    return await _mapping_view(caller, integration)
+    shown = await _mapping_view(caller, integration)
+    return shown.model_copy(update={"shapes": await _shapes(caller, integration_id)}) if shapes else shown
 
 
 @router.put("/integrations/{integration_id}/mapping")
@@ -329,9 +333,7 @@ async def _mapping_view(caller: Caller, integration: Integration) -> MappingView
     if mapping is None:
         raise NotFound("mapping of", integration.id)
     suggestions = await caller.store.mappings.suggestions(integration.id)
-    return MappingView(
-        version=mapping.version, mapping=mapping, suggestions=suggestions, shapes=await _shapes(caller, integration.id)
-    )
+    return MappingView(version=mapping.version, mapping=mapping, suggestions=suggestions)
 
 
 async def _shapes(caller: Caller, integration_id: str) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ export function mappingFold(integration) {
     const place = el("div", { class: "tables" }, el("p", { class: "hint" }, say("loading")));
     fold.append(place);
     try {
-      const found = await call("GET", `/integrations/${encodeURIComponent(integration)}/mapping`);
+      const found = await call("GET", `/integrations/${encodeURIComponent(integration)}/mapping?shapes=true`);
       place.replaceChildren(...tables(found));
     } catch (refused) {
       place.replaceChildren(el("p", { class: "hint" }, refused.status === 404 ? say("map.none") : refused.message));
