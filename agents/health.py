@@ -183,7 +183,7 @@ async def _unexplained(context: AgentContext, alerted: Sequence[Incident], diagn
     }  # fmt: skip
     seen: list[dict[str, object]] = [{"kind": "diagnosis", **diagnosis.model_dump(mode="json")}]
     for incident in alerted:
-        outcome = {"status": "guided", "sentence": guidance["en"]}
+        outcome = {"status": "guided", "sentence": guidance["en"], "guidance": guidance}
         await add_entries(context.store, incident, seen, status="waiting", outcome=outcome)
     return HealReport(
         incident=alerted[0].id, root_cause=UNKNOWN, probability=0.0, status="guided", sentence=guidance["en"],

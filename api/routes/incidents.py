@@ -15,7 +15,7 @@ from api.idempotency import HEADER, IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, moment_place
 from api.service import JobsHere, Served, context_for
 from knowledge.errors import BadInput
-from knowledge.phrases import Language
+from knowledge.phrases import LANGUAGES, Language
 from knowledge.runbooks import runbooks
 from tools.store.errors import NotFound
 from tools.store.models import Incident, Question
@@ -188,7 +188,13 @@ async def receive_alerts(
 
 
 def _guidance(incident: Incident) -> dict[Language, str] | None:
-    """What a person can do about its cause, by the runbook."""
+    """What a person can do: as it was said when the incident was looked into, else by the runbook of its cause."""
+    for told in (incident.outcome, incident.plan):
+        guidance = (told or {}).get("guidance")
+        if isinstance(guidance, dict) and (
+            said := {each: str(guidance[each]) for each in LANGUAGES if each in guidance}
+        ):
+            return said
     book = runbooks().get(incident.root_cause or "")
     return book.guidance if book else None
 

@@ -100,7 +100,8 @@ async def test_resolved_closes_what_the_probes_find_healthy_and_only_then(office
     report = await office.heal()
     assert (report.root_cause, report.status) == ("unknown", "guided")  # we see nothing, and it still fires
     assert report.guidance.keys() == {"en", "de"}
-    assert (await office.store.incidents.get(first.incident)).status == "waiting"
+    waiting = await office.store.incidents.get(first.incident)
+    assert (waiting.status, (waiting.outcome or {})["guidance"]) == ("waiting", report.guidance)
     await take(office, alert({"integration": office.id}, status="resolved"))
     assert (await office.heal()).status == "healthy"
     assert (await office.store.incidents.get(first.incident)).status == "healed"

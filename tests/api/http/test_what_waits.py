@@ -56,11 +56,29 @@ async def test_an_incident_says_its_cause_and_what_helps_in_both_languages(
     assert (await admin.get(f"/v1/incidents/{unknown.id}")).json()["title"] is None
 
 
+async def test_an_incident_helps_with_what_was_said_when_it_was_looked_into(
+    served: Any, admin: Any, stocked: Any
+) -> None:
+    """The runbook's general words would leave out that we have stopped trying, and may have changed since."""
+    store = await served.stores.of("north")
+    given_up = await store.incidents.open(stocked.integration, "schema.column_renamed")
+    said = {"en": "We have stopped trying.", "de": "Wir versuchen es nicht mehr."}
+    await store.incidents.update(given_up.id, plan={"remedy": None, "risk": "human", "guidance": said})
+    assert (await admin.get(f"/v1/incidents/{given_up.id}")).json()["guidance"] == said
+    alerted = {"en": "An alert still fires.", "de": "Eine Meldung ist noch aktiv."}
+    await store.incidents.update(given_up.id, outcome={"status": "guided", "sentence": "", "guidance": alerted})
+    assert (await admin.get(f"/v1/incidents/{given_up.id}")).json()["guidance"] == alerted
+    await store.incidents.update(given_up.id, plan={"remedy": "rename_column"}, outcome={"status": "healed"})
+    assert "Spalte" in (await admin.get(f"/v1/incidents/{given_up.id}")).json()["guidance"]["de"]
+
+
 async def test_a_mapping_is_shown_with_shapes_and_never_with_values(served: Any, admin: Any, stocked: Any) -> None:
     store = await served.stores.of("north")
     columns = [{"name": "lastName", "samples": ["Müller", "Koch"]}, {"name": "empty"}]
     schema = {"name": "x", "tables": [{"name": "patients", "columns": columns}]}
     await store.artifacts.put(stocked.integration, "schema", schema)
-    shown = await admin.get(f"/v1/integrations/{stocked.integration}/mapping")
+    path = f"/v1/integrations/{stocked.integration}/mapping"
+    assert (await admin.get(path)).json()["shapes"] is None  # they cost the whole schema to open
+    shown = await admin.get(path, params={"shapes": "true"})
     assert shown.json()["shapes"] == {"patients.lastName": ["Xxxxxx", "Xxxx"]}
     assert "Müller" not in shown.text
