@@ -61,7 +61,7 @@ function typed(question, act) {
 function inWords(question, act) {
   if (!question.actions.includes("respond") || question.fields.length) return [];
   const form = lineForm(`words-${question.id}`, say("ask.in_words"), say("ask.say"), "", (value) => act({ action: "respond", value }));
-  return [el("details", {}, el("summary", {}, say("ask.in_words")), form)];
+  return [el("details", { id: `words-of-${question.id}` }, el("summary", {}, say("ask.in_words")), form)];
 }
 
 function later(question, act) {

@@ -1,9 +1,10 @@
 // Incidents: what failed and why, what speaks for and against it, what was done, what a person can do.
 
-import { call, page } from "./api.js";
+import { call } from "./api.js";
 import { questionForm } from "./ask.js";
 import { badge, el, rows } from "./dom.js";
 import { decide, plainQuestion, standing } from "./decisions.js";
+import { fillList, trouble } from "./lists.js";
 import { loadNames } from "./names.js";
 import { moment, ours, percent, say } from "./words.js";
 
@@ -11,30 +12,34 @@ const FOLLOWED = { followed: "incidents.followed", held: "incidents.held", regre
 
 const REMEDIES = {
   wait_for_return: "remedy.wait_for_return", sync_again: "remedy.sync_again", rename_column: "remedy.rename_column",
-  use_database: "remedy.use_database",
+  use_database: "remedy.use_database", smaller_pages: "remedy.smaller_pages",
 };
 const remedyName = ({ remedy }) => (REMEDIES[remedy] ? say(REMEDIES[remedy]) : remedy);
 
-/** Shows them until `signal` ends it; the one of `id` stands open. */
+/** Shows them until `signal` ends it; the one of `id` stands open and in view, however old it is. */
 export async function showIncidents(root, { id, act, signal, strip, counts }) {
   const list = el("div", { class: "incidents" });
   root.replaceChildren(el("h1", { tabindex: "-1" }, say("incidents.title")), list);
   const names = await loadNames(signal);
   strip(names);
   const given = { act, signal, names, counts };
-  const more = el("button", { type: "button", class: "quiet" }, say("more"));
-  const fill = async (cursor) => {
-    more.remove();
-    const found = await page("/incidents?limit=30", cursor, signal);
-    list.append(...found.items.map((each) => oneIncident(each, each.id === id, given)));
-    if (found.next_cursor) {
-      more.onclick = () => fill(found.next_cursor);
-      list.after(more);
-    }
-  };
-  await fill(null);
+  // One that stands above the list, since its page was not there yet, is not drawn again when that page comes.
+  const draw = (each) => (document.getElementById(anchor(each.id)) ? null : oneIncident(each, each.id === id, given));
+  await fillList(list, "/incidents?limit=30", draw, signal);
+  if (id && !document.getElementById(anchor(id))) list.prepend(await alone(id, given));
   if (!list.childElementCount) list.append(el("p", { class: "empty" }, say("incidents.none")));
-  list.querySelector("details[open]")?.scrollIntoView();
+  if (id) document.getElementById(anchor(id))?.scrollIntoView();
+}
+
+const anchor = (id) => `incident-${id}`;
+
+/** The one that an address names and the first page does not hold, or why it is not to be had. */
+async function alone(id, given) {
+  try {
+    return oneIncident(await call("GET", `/incidents/${encodeURIComponent(id)}`, undefined, given.signal), true, given);
+  } catch (refused) {
+    return el("p", { class: "error", role: "alert" }, refused.message);
+  }
 }
 
 function oneIncident(incident, open, given) {
@@ -47,11 +52,11 @@ function oneIncident(incident, open, given) {
     place.replaceChildren(...details(await call("GET", path, undefined, given.signal), path, again, given));
   };
   fold.addEventListener("toggle", () => load().catch((refused) => place.replaceChildren(refused.message)), { once: true });
-  fold.open = open || incident.status === "waiting" || incident.status === "open";
+  fold.open = open || incident.status === "waiting";
   const where = incident.integration_id ? given.names.integration(incident.integration_id) : say("incidents.unassigned");
   const title = ours(incident.title) || say("incidents.unnamed");
   return el(
-    "article", { class: `incident ${incident.status}` },
+    "article", { class: `incident ${incident.status}`, id: anchor(incident.id) },
     el("h2", {}, title, " ", standing(incident.status)),
     el("p", { class: "hint" }, `${where} · ${lasted(incident)}`, incident.root_cause ? [" · ", el("code", {}, incident.root_cause)] : null),
     fold,
@@ -99,7 +104,7 @@ function done(incident, remedies) {
 }
 
 function questionsOf(incident, path, again, act, names) {
-  const refused = el("p", { class: "error", role: "alert" });
+  const refused = trouble();
   const answer = (question) => async ({ value }) => {
     try {
       const refusal = await decide(path, question.id, value);

@@ -21,6 +21,7 @@ class Talk {
   }
 
   async open() {
+    this.signal.addEventListener("abort", () => clearTimeout(this.timer), { once: true });
     this.draw(await this.look());
     this.watch();
   }
@@ -32,11 +33,10 @@ class Talk {
   /** Look again from time to time: another person or process may go on with the same thread. */
   watch() {
     const wait = this.view.state === "working" ? SOON : LATER;
-    const timer = setTimeout(async () => {
+    this.timer = setTimeout(async () => {
       if (!this.busy && !this.isTyping()) await this.refresh().catch(() => {});
       if (!this.signal.aborted) this.watch();
     }, wait);
-    this.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
 
   isTyping() {
@@ -54,8 +54,9 @@ class Talk {
     this.log = new Log(view.integration);
     view.entries.forEach((entry) => this.log.entry(entry));
     this.asking = el("div", { class: "asking" }, this.questions());
-    const draft = this.root.querySelector("textarea")?.value ?? "";
-    this.root.replaceChildren(this.head(), this.log.list, this.asking, this.foot(draft));
+    const goOn = begun(this.root);
+    this.root.replaceChildren(this.head(), this.log.list, this.asking, this.foot());
+    goOn();
     if (first || this.following) this.follow();
     this.moved(view);
   }
@@ -77,16 +78,15 @@ class Talk {
     const now = questions.filter((each) => each.id === asking);
     const others = questions.filter((each) => each.id !== asking);
     const fold = others.length
-      ? el("details", { class: "fold" }, el("summary", {}, say("ask.others", { count: others.length })), others.map(form))
+      ? el("details", { class: "fold", id: "other-questions" }, el("summary", {}, say("ask.others", { count: others.length })), others.map(form))
       : null;
     return [...now.map(form), fold];
   }
 
-  foot(draft) {
+  foot() {
     const next = el("p", { class: "next" }, ours(this.view.next.text));
     if (!this.act) return el("div", { class: "foot" }, next, el("p", { class: "hint" }, say("only_looking")));
     this.box = el("textarea", { id: "message", rows: "1", maxlength: "10000", "aria-describedby": "message-hint", onkeydown: (event) => this.press(event) });
-    this.box.value = draft;
     this.button = el("button", { type: "submit", class: "main" }, say("talk.send"));
     const submit = (event) => {
       event.preventDefault();
@@ -161,4 +161,23 @@ class Talk {
   follow() {
     window.scrollTo({ top: document.body.scrollHeight });
   }
+}
+
+/** What a person has begun in a part of the page: the message, what is half chosen, open folds, and where the caret is.
+ * Returns what puts it back into the part drawn anew. Other fields are left out: nothing is drawn while they are filled in. */
+function begun(root) {
+  const fields = [...root.querySelectorAll("textarea, select")].map(({ id, value }) => ({ id, value }));
+  const folds = [...root.querySelectorAll("details[open][id]")].map(({ id }) => id);
+  const at = root.contains(document.activeElement) ? document.activeElement : null;
+  const caret = at?.tagName === "TEXTAREA" ? [at.selectionStart, at.selectionEnd, at.selectionDirection] : null;
+  return () => {
+    for (const { id, value } of fields) {
+      const field = document.getElementById(id);
+      if (field && (!field.options || [...field.options].some((each) => each.value === value))) field.value = value;
+    }
+    for (const id of folds) document.getElementById(id)?.setAttribute("open", "");
+    const now = at?.id ? document.getElementById(at.id) : null;
+    now?.focus({ preventScroll: true });
+    if (caret) now?.setSelectionRange(...caret);
+  };
 }

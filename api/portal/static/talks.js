@@ -1,7 +1,8 @@
 // The list of conversations beside the one that is open.
 
-import { call, page } from "./api.js";
+import { call } from "./api.js";
 import { badge, el } from "./dom.js";
+import { fillList, trouble } from "./lists.js";
 import { loadNames } from "./names.js";
 import { showTalk } from "./talk.js";
 import { day, say } from "./words.js";
@@ -10,21 +11,11 @@ import { day, say } from "./words.js";
 export async function showTalks(root, { id, act, signal, strip }) {
   const list = el("ul", { class: "talk-list" });
   const room = el("section", { class: "talk", "aria-label": say("talks.untitled") });
-  const aside = el("aside", { class: "talk-side" }, el("h2", {}, say("talks.title")), newButton(act), list);
+  const aside = el("aside", { class: "talk-side" }, el("h2", {}, say("talks.title")), ...newButton(act), list);
   root.replaceChildren(el("div", { class: id ? "talks open" : "talks" }, aside, room));
   const names = await loadNames(signal);
   strip(names);
-  const more = el("button", { type: "button", class: "quiet" }, say("more"));
-  const fill = async (cursor) => {
-    more.remove();
-    const found = await page("/onboarding/threads?limit=30", cursor, signal);
-    list.append(...found.items.map((line) => listed(line, names, id)));
-    if (found.next_cursor) {
-      more.onclick = () => fill(found.next_cursor);
-      list.after(more);
-    }
-  };
-  await fill(null);
+  await fillList(list, "/onboarding/threads?limit=30", (line) => listed(line, names, id), signal);
   if (!id) return room.replaceChildren(nothingOpen(list));
   let before = null;
   const moved = (view) => {
@@ -38,17 +29,21 @@ export async function showTalks(root, { id, act, signal, strip }) {
 }
 
 function newButton(act) {
-  if (!act) return null;
+  if (!act) return [];
+  const refused = trouble();
   const begin = async (event) => {
     event.target.disabled = true;
+    refused.replaceChildren();
     try {
       const thread = await call("POST", "/onboarding/threads", { language: document.documentElement.lang });
       location.hash = `#/talks/${thread.id}`;
+    } catch (error) {
+      refused.replaceChildren(error.message);
     } finally {
       event.target.disabled = false;
     }
   };
-  return el("button", { type: "button", class: "main wide", onclick: begin }, say("talks.new"));
+  return [el("button", { type: "button", class: "main wide", onclick: begin }, say("talks.new")), refused];
 }
 
 function nothingOpen(list) {

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from api.app import create_app
 from api.front import Application, Front
 from api.portal import page
 from knowledge.phrases import LANGUAGES, phrase_book
+from knowledge.runbooks import Remedy
 from tools.store.settings import Settings
 
 PORTAL = Path(page.__file__).parent
@@ -180,6 +182,14 @@ def test_both_languages_of_a_phrase_hold_the_same_facts() -> None:
         if key.startswith("portal."):
             held = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in texts.values()]
             assert held[0] == held[1], key
+
+
+@pytest.mark.parametrize("remedy", get_args(Remedy))
+def test_every_remedy_that_an_incident_can_tell_of_has_its_words(remedy: str) -> None:
+    assert f'{remedy}: "remedy.{remedy}"' in (PORTAL / "static" / "incidents.js").read_text(encoding="utf-8")
+    said = phrase_book()[f"portal.remedy.{remedy}"]
+    assert set(said) == set(LANGUAGES)
+    assert len(set(said.values())) == len(LANGUAGES)
 
 
 def test_no_word_for_people_stands_outside_the_phrase_book() -> None:
