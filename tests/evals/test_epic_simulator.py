@@ -136,11 +136,17 @@ async def test_every_exported_resource_is_valid_fhir(caller: Caller, kind: str) 
 async def test_searches_reads_and_metadata_are_valid_fhir(caller: Caller) -> None:
     await caller.log_in()
     bundles = [await caller.get(f"Appointment?date=ge2000-01-01&location={site}&_count=1000") for site in "12"]
-    for answer in [*bundles, await caller.get("Patient?family=zzz&given=zzz")]:
+    assert all(answer.json()["entry"] for answer in bundles)
+    nobody = await caller.get("Patient?family=zzz&given=zzz")
+    assert [each["resource"]["resourceType"] for each in nobody.json()["entry"]] == ["OperationOutcome"]  # "no results"
+    for answer in [*bundles, nobody]:
         get_fhir_model_class("Bundle").model_validate(answer.json())
-    for path in ["Binary/80001", "Claim/40001", "Account/a1001", "metadata", f"Group/{caller.credentials['group_id']}"]:
+    group = f"Group/{caller.credentials['group_id']}"
+    for path in ["Binary/80001", "Claim/400001", "Account/a1001", "metadata", group]:
         body = (await caller.get(path)).json()
-        get_fhir_model_class(body["resourceType"]).model_validate(body)
+        kind = "CapabilityStatement" if path == "metadata" else path.partition("/")[0]
+        assert body["resourceType"] == kind
+        get_fhir_model_class(kind).model_validate(body)
 
 
 async def test_appointments_on_the_nights_when_the_clock_jumps_are_exact_instants(caller: Caller) -> None:

@@ -119,6 +119,9 @@ async def test_a_look_that_somebody_asked_for_goes_through_and_its_success_close
 
 async def test_another_integration_or_method_is_not_stopped(calls: Calls, store: Store) -> None:
     await calls.fail(3)
+    passed = []
     for integration, method in (("int_2", "rest"), ("int_1", "file")):
         async with Breaker(store.breakers, integration, method, RESTS_LONG, lambda: None).passing("x"):
-            pass
+            passed.append((integration, method))
+    assert passed == [("int_2", "rest"), ("int_1", "file")]
+    assert await calls.make() == CircuitOpen.code  # and theirs closed nothing of ours
