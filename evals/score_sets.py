@@ -1,4 +1,7 @@
-"""The shipped matcher on sets it was not fitted on: `python -m evals.score_sets [--count N] [--misses FILE]`."""
+"""The shipped matcher on generated systems, which it was not fitted on, and on the vendors' lists, which it was.
+
+`python -m evals.score_sets [--count N] [--misses FILE]`
+"""
 
 from __future__ import annotations
 
