@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agents.heal_states import Diagnosis, LostColumn, OtherDatabase, Plan
-from knowledge.phrases import phrase
+from knowledge.phrases import phrase, words
 from knowledge.runbooks import Remedy, Risk, Runbook
 from tools.diagnosis.evidence import Evidence
 from tools.diagnosis.posterior import weigh
@@ -14,7 +14,8 @@ from tools.remedies.smaller_pages import smaller
 SURE = 0.6  # faults.md 84: below this the cause is unknown
 MOST_TRIES = 2  # of remedies that change something, for one cause of one integration within the window
 STOPPED = "self.healing_ineffective"
-CHANGING: frozenset[Remedy] = frozenset({"sync_again", "rename_column", "use_database", "smaller_pages"})
+RESTORABLE: frozenset[Remedy] = frozenset({"rename_column", "use_database", "smaller_pages"})  # a snapshot undoes them
+CHANGING: frozenset[Remedy] = RESTORABLE | {"sync_again"}
 
 
 def diagnosed(evidence: Evidence, books: Mapping[str, Runbook], at: str) -> Diagnosis:
@@ -64,7 +65,7 @@ def _guidance(book: Runbook | None, cause: str) -> dict[str, str]:
     """What a person is told in each language, also where nothing is known of the cause."""
     if book is not None:
         return dict(book.guidance.items())
-    return {} if cause == "none" else {language: phrase("health.unexplained", language) for language in ("en", "de")}
+    return {} if cause == "none" else dict(words("health.unexplained").items())
 
 
 def _with_remedy(diagnosis: Diagnosis, book: Runbook | None, plan: Plan) -> Plan:
@@ -127,12 +128,12 @@ def guidance_for(diagnosis: Diagnosis, plan: Plan) -> str:
     """What a person reads in English: the runbook's words, and what exactly the evidence leaves open."""
     if diagnosis.root_cause == "none":
         return "Nothing is wrong: the connection works and the last runs are green."
-    text = plan.guidance["en"]
+    text = plan.guidance.get("en") or phrase("health.unexplained", "en")  # an old checkpoint may hold none
     open_points = {
         "schema.structural": "The walk itself stands on {}: the system's manifest must name the new column.",
         "schema.lookalikes": "Several new columns hold the same values: {}.",
         "schema.thin": "Too few values are told to compare: {}.",
         "schema.table": "Not to be seen at all: {}.",
     }
-    said = [words.format(diagnosis.facts[fact]) for fact, words in open_points.items() if fact in diagnosis.facts]
+    said = [point.format(diagnosis.facts[fact]) for fact, point in open_points.items() if fact in diagnosis.facts]
     return " ".join([text, *said])

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 
 from agents.asking import answers, draft_question, pose, wait_for
 from agents.context import AgentContext
-from agents.heal_planning import CHANGING, diagnosed, guidance_for, planned
+from agents.heal_planning import CHANGING, RESTORABLE, diagnosed, guidance_for, planned
 from agents.heal_states import Case, Diagnosis, Healed, HealState, Plan
 from knowledge.errors import PatchbayError
 from knowledge.runbooks import runbooks
@@ -129,7 +129,7 @@ def route_by_approval(state: HealState) -> Literal["take_before", "guide_person"
 async def take_before(state: HealState, runtime: Runtime[AgentContext]) -> HealState:
     """Note what the remedy may change, before it does: a repeat after a crash finds the first note."""
     plan = state["plan"]
-    if plan.remedy not in {"rename_column", "use_database", "smaller_pages"}:
+    if plan.remedy not in RESTORABLE:
         return {"before": None}
     integration = await integration_of(runtime.context, state["case"])
     streams = plan.streams if plan.remedy == "rename_column" else ()

@@ -43,7 +43,7 @@ from agents.heal_steps import (
 from agents.leasing import Hold, holding
 from agents.mended import explain_mended
 from knowledge.errors import PatchbayError
-from knowledge.phrases import phrase
+from knowledge.phrases import words
 from tools.store.errors import AlreadyActive
 from tools.store.models import Incident, Integration
 from tools.sync.incidents import (
@@ -178,9 +178,7 @@ async def _healthy(context: AgentContext, integration: Integration, diagnosis: D
 
 async def _unexplained(context: AgentContext, alerted: Sequence[Incident], diagnosis: Diagnosis) -> HealReport:
     """Alerts fire, and no probe finds anything: nothing is touched, and a person reads both."""
-    guidance = {
-        language: phrase("health.alert_unexplained", language) for language in ("en", "de")
-    }  # fmt: skip
+    guidance = dict(words("health.alert_unexplained").items())
     seen: list[dict[str, object]] = [{"kind": "diagnosis", **diagnosis.model_dump(mode="json")}]
     for incident in alerted:
         outcome = {"status": "guided", "sentence": guidance["en"], "guidance": guidance}
