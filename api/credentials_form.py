@@ -22,8 +22,7 @@ CredentialsForm = Annotated[
 def checked_credentials(service: Service, values: dict[str, str]) -> dict[str, str]:
     """The fields as they will be kept. Raises `BadInput` for a control character, `AddressRefused` for a file of ours."""
     for name, value in values.items():
-        is_key = "-----BEGIN " in value
-        if any(not char.isprintable() and not (is_key and char in "\r\n\t") for char in value):
+        if any(not char.isprintable() and not (char in "\r\n\t" and is_document(value)) for char in value):
             raise BadInput(f"credentials, field {name}", "holds control characters.", "Check what was pasted there.")
     return {
         name: _checked_file(service, name, value) if name.endswith("_file") else value for name, value in values.items()

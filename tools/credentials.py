@@ -42,24 +42,19 @@ def _usable(place: str, folder: Path, name: str, value: object) -> str:
         raise BadInput(
             f"{place}, field {name}", f"is longer than {MOST_LETTERS} letters.", "Check what was pasted there."
         )
-    if any(not char.isprintable() for char in text.strip("\r\n") if char not in "\r\n\t" or not _is_pem(text)):
+    if any(not char.isprintable() for char in text.strip("\r\n") if char not in "\r\n\t" or not is_document(text)):
         raise BadInput(f"{place}, field {name}", "holds control characters.", "Check what was pasted there.")
-    if name.endswith("_file") and _is_pem(text):
+    if name.endswith("_file") and is_document(text):
         raise BadInput(f"{place}, field {name}", "holds a key where a file is due.", "Save it and name that file.")
     if name.endswith("_file") and text:
         return _beside(f"{place}, field {name}", name, folder, text)
-    return text if _is_pem(text) else text.strip("\r\n")
-
-
-def _is_pem(text: str) -> bool:
-    """Keys and certificates may stand in the file itself, with their line ends."""
-    return "-----BEGIN " in text
+    return text if is_document(text) else text.strip("\r\n")
 
 
 def _beside(place: str, name: str, folder: Path, value: str) -> str:
     path = (folder / named_path(place, value, "Name a readable file.")).absolute()
     text = read_text_file(place, str(path), "Name a readable PEM file.")
-    if not (_holds_certificates(text) if name == "ca_file" else _is_pem(text)):
+    if not (_holds_certificates(text) if name == "ca_file" else is_document(text)):
         raise BadInput(place, "names no PEM file that can be used.", "Name a readable PEM file.")
     return str(path)
 
@@ -73,8 +68,8 @@ def _holds_certificates(text: str) -> bool:
 
 
 def is_document(value: str) -> bool:
-    """Whether a `…_file` field holds the file's contents (PEM) instead of a path, as a login given over HTTP does."""
-    return _is_pem(value)
+    """Whether a field holds a key or certificate itself (PEM), with its line ends, instead of a path to its file."""
+    return "-----BEGIN " in value
 
 
 def checked_document(place: str, name: str, text: str) -> str:

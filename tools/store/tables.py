@@ -1,4 +1,7 @@
-"""The tables of practices and their data; every table of the store is a `StoreTable`. Columns of type Sealed hold nothing that can be read without the tenant's key."""
+"""The tables of practices and their data; the other tables of the store lie beside this file.
+
+Columns of type Sealed hold nothing that can be read without the tenant's key.
+"""
 
 from __future__ import annotations
 
