@@ -30,10 +30,12 @@ def show_records(wanted: str, entity: str, *, reveal: bool, as_json: bool) -> in
         )
 
     async def work() -> int:
+        from tools.store.audit import REVEALED
+
         async with store_for(output) as store:
             integration = await found(store, wanted)
             if reveal:
-                await store.audit.record("records.revealed", integration.id, "cli", {"entity": entity})
+                await store.audit.record(REVEALED, integration.id, "cli", {"entity": entity})
             after: str | None = None
             shown: list[dict[str, object]] = []
             total = 0

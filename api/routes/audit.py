@@ -10,7 +10,7 @@ from pydantic import ConfigDict, JsonValue
 from api.auth import Admin
 from api.forms import Moment, Text, View
 from api.idempotency import IdempotentRoute
-from api.paging import Cursor, Limit, Listing, listing, place_of
+from api.paging import Cursor, Limit, Listing, cursor_of, listing, place_of
 from knowledge.errors import BadInput
 from tools.store.audit import REFERENCES
 from tools.store.models import AuditEntry
@@ -58,13 +58,16 @@ async def list_audit(
     ] = None,
     cursor: Cursor = None, limit: Limit = 100,
 ) -> Listing[AuditView]:  # fmt: skip
-    """Entries in their order, oldest first."""
+    """Entries in their order, oldest first. For a record a page may hold few or none though `next_cursor` is there."""
     place = place_of(cursor, parts=1)
     if place and not (place[0].isascii() and place[0].isdecimal() and len(place[0]) < 10):
         raise BadInput("cursor", "is none that this list gave.", "Begin without a cursor.")
     after, trail = int(place[0]) if place else 0, caller.store.audit
-    rows = await (trail.list(after, limit + 1) if record is None else trail.about(record, after, limit + 1))
-    return listing(rows, limit, lambda each: (str(each.id),), AuditView.of)
+    if record is None:
+        return listing(await trail.list(after, limit + 1), limit, lambda each: (str(each.id),), AuditView.of)
+    found = await trail.about(record, after, limit)
+    behind = cursor_of(str(found.behind)) if found.behind is not None else None
+    return Listing(items=[AuditView.of(each) for each in found.entries], next_cursor=behind)
 
 
 @router.get("/audit/verification")

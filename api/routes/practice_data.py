@@ -32,7 +32,7 @@ from knowledge.manifest import Operation
 from mappings.canonical_form import canonical_fields
 from tools.address import parse_address
 from tools.errors import Unsupported
-from tools.store.audit import REFERENCES, record_name
+from tools.store.audit import READ, REFERENCES, record_name
 from tools.store.errors import NotFound
 from tools.store.models import Integration, Practice
 from tools.sync.reach import reached
@@ -261,7 +261,7 @@ async def note_reading(caller: Caller, practice_id: str, entity: str, shown: Seq
         details: dict[str, object] = {"entity": entity, "records": len(shown), "source": source}
         read = [record_name(each.meta.integration_id, entity, _identity(entity, each)) for each in shown]
         details[REFERENCES] = caller.store.audit.references(read)
-        await caller.store.audit.record("records.read", practice_id, caller.who, details)
+        await caller.store.audit.record(READ, practice_id, caller.who, details)
 
 
 def _identity(entity: str, view: Any) -> str:

@@ -25,7 +25,7 @@ from mappings.likeness import likely_same
 from mappings.mask import masked
 from tools.address import parse_address
 from tools.errors import Unsupported
-from tools.store.audit import REFERENCES, record_name
+from tools.store.audit import READ, REFERENCES, record_name
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration
@@ -203,7 +203,7 @@ async def _note_candidates(caller: Caller, practice_id: str, shown: list[Candida
     details[REFERENCES] = caller.store.audit.references(
         record_name(each.integration_id, "Patient", each.id) for each in shown
     )
-    await caller.store.audit.record("records.read", practice_id, caller.who, details)
+    await caller.store.audit.record(READ, practice_id, caller.who, details)
 
 
 def _likely_there(candidates: list[CandidateView]) -> ProblemResponse:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import ColumnElement, RowMapping, func, insert, select
 
 from tools.store.errors import AuditBroken
 from tools.store.models import AuditEntry
@@ -19,8 +19,10 @@ from tools.store.vault import canonical_json
 
 _START = b""
 _TOGETHER = 500  # entries of one transaction
+READ, REVEALED = "records.read", "records.revealed"  # records by keyed reference; all of an integration's entity
 REFERENCES = "refs"  # the detail that holds keyed references
 _REFERENCE_BYTES = 8
+_LOOKED_THROUGH = 20_000  # entries of the trail for one answer about a record
 
 _Entries = list[AuditEntry]  # inside the class `list` is the method
 
@@ -34,6 +36,14 @@ class _Waiting:
     who: str
     details: dict[str, object]
     written: asyncio.Future[AuditEntry]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Who read a record, as far as was looked; `behind` is the entry behind which to go on, None at the trail's end."""
+
+    entries: list[AuditEntry]
+    behind: int | None
 
 
 def record_name(integration_id: str, entity: str, id_: str) -> str:
@@ -68,13 +78,23 @@ class AuditRepository(Repository):
         found = [self._vault.blind_index("audit", each) for each in records]
         return base64.b64encode(b"".join(found)).decode()
 
-    async def about(self, record: str, after: int = 0, limit: int = 1000) -> _Entries:
-        """Entries behind `after` that refer to a record by its `record_name`, oldest first."""
-        wanted, found = self._vault.blind_index("audit", record), list[AuditEntry]()
-        while len(found) < limit and (rows := await self._after(after)):
-            after = rows[-1]["number"]
-            found += [each for each in map(self._entry, rows) if wanted in _references(each)]
-        return found[:limit]
+    async def about(self, record: str, after: int = 0, limit: int = 1000) -> Readings:
+        """Entries behind `after` that say who read a record, by its `record_name`, oldest first.
+
+        References are sealed, so every reading has to be opened: one answer looks through a part of a long trail only,
+        and may hold less than `limit` though more follows.
+        """
+        reference, found, last = self._vault.blind_index("audit", record), list[AuditEntry](), await self._last()
+        end = min(last, after + _LOOKED_THROUGH)
+        readings = AUDIT.c.action.in_([READ, REVEALED]) & (AUDIT.c.number <= end)
+        while rows := await self._after(after, 1000, readings):
+            for entry in map(self._entry, rows):
+                after = entry.id
+                if _tells_of(entry, record, reference):
+                    found.append(entry)
+                if len(found) == limit:
+                    return Readings(found, after if after < last else None)
+        return Readings(found, end if end < last else None)
 
     async def _append_all(self) -> None:
         while batch := self._waiting[:_TOGETHER]:
@@ -130,9 +150,13 @@ class AuditRepository(Repository):
         """Entries behind `after`, oldest first."""
         return [self._entry(row) for row in await self._after(after, limit)]
 
-    async def _after(self, number: int, limit: int = 1000) -> Sequence[RowMapping]:
-        behind = AUDIT.c.number > number
-        return await self._all(select(AUDIT).where(self.mine(AUDIT), behind).order_by(AUDIT.c.number).limit(limit))
+    async def _after(self, number: int, limit: int = 1000, *those: ColumnElement[bool]) -> Sequence[RowMapping]:
+        found = select(AUDIT).where(self.mine(AUDIT), AUDIT.c.number > number, *those)
+        return await self._all(found.order_by(AUDIT.c.number).limit(limit))
+
+    async def _last(self) -> int:
+        (row,) = await self._all(select(func.max(AUDIT.c.number).label("last")).where(self.mine(AUDIT)))
+        return row["last"] or 0
 
     def _link(
         self, before: bytes, number: int, at: datetime, action: str, subject: str, who: str, details: bytes
@@ -143,6 +167,12 @@ class AuditRepository(Repository):
     def _entry(self, row: RowMapping) -> AuditEntry:
         details = self._vault.open_json(row["details"], _place(row["number"]))
         return AuditEntry.model_validate({**row, "id": row["number"], "details": details})
+
+
+def _tells_of(entry: AuditEntry, record: str, reference: bytes) -> bool:
+    if entry.action == REVEALED:
+        return record.startswith(record_name(entry.subject, str(entry.details.get("entity")), ""))
+    return reference in _references(entry)
 
 
 def _references(entry: AuditEntry) -> set[bytes]:

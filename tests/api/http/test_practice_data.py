@@ -98,7 +98,7 @@ async def test_one_record_is_found_by_its_id_or_not_at_all(served: Any, admin: A
 
 
 async def test_reading_about_patients_is_written_down_without_saying_about_whom(
-    served: Any, admin: Any, stocked: Any
+    served: Any, admin: Any, stocked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await admin.get(f"/v1/practices/{stocked.practice}/patients", params={"last_name": "Müller"})
     entries = (await admin.get("/v1/audit")).json()["items"]
@@ -109,7 +109,14 @@ async def test_reading_about_patients_is_written_down_without_saying_about_whom(
     name = f"{stocked.integration}|Patient|3"
     who = (await admin.get("/v1/audit", params={"record": name})).json()["items"]
     assert [each["id"] for each in who] == [read[-1]["id"]]
-    assert (await admin.get("/v1/audit", params={"record": f"{name}9"})).json()["items"] == []
+    assert (await admin.get("/v1/audit", params={"record": f"{name}9"})).json() == {"items": [], "next_cursor": None}
+    monkeypatch.setattr("tools.store.audit._LOOKED_THROUGH", 1)
+    asked, pages = {"record": name}, []
+    while not pages or pages[-1]["next_cursor"]:
+        pages.append((await admin.get("/v1/audit", params=asked)).json())
+        asked = {"record": name, "cursor": pages[-1]["next_cursor"]}
+    assert len(pages) == len(entries)
+    assert [each["id"] for page in pages for each in page["items"]] == [read[-1]["id"]]
     assert (await admin.get("/v1/audit/verification")).json()["entries"] == len(entries)
 
 

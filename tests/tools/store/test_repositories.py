@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from knowledge.errors import BadInput
 from mappings.records import RawRow
 from mappings.schema import Candidate, ColumnMapping, Correction, FieldMapping, Mapping, Phone, TableMapping
+from tools.store.audit import READ, REFERENCES, REVEALED, record_name
 from tools.store.errors import AuditBroken, NotFound, QuestionClosed
 from tools.store.models import Question, StreamState
 from tools.store.open import Store
@@ -244,6 +245,38 @@ async def test_the_audit_trail_can_only_grow(store: Store) -> None:
             async with store._scope.database.writing() as connection:
                 await connection.execute(text(statement))
     assert await store.audit.verify() == 3
+
+
+async def who_read(store: Store, record: str, limit: int) -> list[list[str]]:
+    """Who read a record, page by page to the trail's end."""
+    pages, after = list[list[str]](), 0
+    while True:
+        found = await store.audit.about(record, after, limit)
+        pages.append([each.who for each in found.entries])
+        if found.behind is None:
+            return pages
+        assert found.behind > after
+        after = found.behind
+
+
+async def test_who_read_a_record_is_found_in_parts_of_a_long_trail(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = {REFERENCES: store.audit.references([record_name("int_1", "Patient", id_) for id_ in "123"])}
+    bert = {REFERENCES: store.audit.references([record_name("int_1", "Patient", "3")])}
+    for details, who in ((anna, "anna"), (bert, "bert"), (anna, "carl"), (anna, "dora")):
+        await store.audit.record(READ, "prc_1", who, details)
+        await store.audit.record("mapping.saved", "int_1", who)
+    await store.audit.record(REVEALED, "int_1", "cli", {"entity": "Patient"})  # each of them
+    for entity, subject in (("Provider", "int_1"), ("Patient", "int_11")):
+        await store.audit.record(REVEALED, subject, "nobody", {"entity": entity})
+    record = record_name("int_1", "Patient", "1")
+    assert await who_read(store, record, 10) == [["anna", "carl", "dora", "cli"]]
+    assert await who_read(store, record, 3) == [["anna", "carl", "dora"], ["cli"]]
+    monkeypatch.setattr("tools.store.audit._LOOKED_THROUGH", 4)  # of eleven
+    assert await who_read(store, record, 10) == [["anna"], ["carl", "dora"], ["cli"]]
+    assert await who_read(store, record, 1) == [["anna"], ["carl"], ["dora"], ["cli"], []]
+    assert await who_read(store, f"{record}1", 10) == [[], [], ["cli"]]
 
 
 @pytest.mark.alters_tables
