@@ -138,6 +138,15 @@ class Database:
             for table in tables:
                 await connection.exec_driver_sql(f'ANALYZE "{table.name}"')
 
+    async def forget_overwritten(self) -> None:
+        """Empty SQLite's write-ahead log, in which deleted rows can still be read.
+
+        Where another process reads for longer than we wait, that stays until the log is written over or closed.
+        """
+        if self.sqlite:
+            async with self._turn, self.engine.connect() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         await self.engine.dispose()
 
@@ -179,6 +188,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
+    "PRAGMA secure_delete=ON",  # what was deleted is overwritten: keys and ids of patients lie open
     f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA cache_size=-32000",  # KiB: the pages of the blind indexes of some hundred thousand records
     "PRAGMA temp_store=MEMORY",

@@ -127,6 +127,7 @@ class IntegrationRepository(Repository):
             left_alone = (PRACTICES.c.id == integration.practice_id) & ~others.exists()
             await connection.execute(delete(PRACTICES).where(self.mine(PRACTICES), left_alone))
             await forget_threads(self._database, connection, threads)
+        await self._database.forget_overwritten()
 
     async def by_address(self, address: str) -> list[Integration]:
         """Those of this address, newest first."""
