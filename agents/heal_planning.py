@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agents.heal_states import Diagnosis, LostColumn, OtherDatabase, Plan
-from knowledge.phrases import phrase, words
+from knowledge.phrases import LANGUAGES, phrase, words
 from knowledge.runbooks import Remedy, Risk, Runbook
 from tools.diagnosis.evidence import Evidence
 from tools.diagnosis.posterior import weigh
@@ -16,6 +16,7 @@ MOST_TRIES = 2  # of remedies that change something, for one cause of one integr
 STOPPED = "self.healing_ineffective"
 RESTORABLE: frozenset[Remedy] = frozenset({"rename_column", "use_database", "smaller_pages"})  # a snapshot undoes them
 CHANGING: frozenset[Remedy] = RESTORABLE | {"sync_again"}
+OPEN = ("structural", "lookalikes", "thin", "table")  # what the evidence may leave open about columns that are gone
 
 
 def diagnosed(evidence: Evidence, books: Mapping[str, Runbook], at: str) -> Diagnosis:
@@ -50,7 +51,7 @@ def diagnosed(evidence: Evidence, books: Mapping[str, Runbook], at: str) -> Diag
 def planned(diagnosis: Diagnosis, books: Mapping[str, Runbook], tries: int, plan_id: str) -> Plan:
     """The remedy that the runbook names, as far as the evidence bears it; `tries` were made in the window already."""
     book = books.get(diagnosis.root_cause)
-    guidance = _guidance(book, diagnosis.root_cause)
+    guidance = _guidance(book, diagnosis)
     by_hand = Plan(
         id=plan_id, remedy=None, risk="human", guidance=guidance, streams=diagnosis.streams, attempt=tries + 1
     )
@@ -61,11 +62,16 @@ def planned(diagnosis: Diagnosis, books: Mapping[str, Runbook], tries: int, plan
     return plan
 
 
-def _guidance(book: Runbook | None, cause: str) -> dict[str, str]:
-    """What a person is told in each language, also where nothing is known of the cause."""
-    if book is not None:
-        return dict(book.guidance.items())
-    return {} if cause == "none" else dict(words("health.unexplained").items())
+def _guidance(book: Runbook | None, diagnosis: Diagnosis) -> dict[str, str]:
+    """What a person is told in each language: the runbook's words, or that nothing is known, and what is left open."""
+    if diagnosis.root_cause == "none":
+        return {}
+    said = words("health.unexplained") if book is None else book.guidance
+    points = [(point, diagnosis.facts[f"schema.{point}"]) for point in OPEN if f"schema.{point}" in diagnosis.facts]
+    return {
+        language: " ".join([said[language], *(phrase(f"health.open.{point}", language, what=what) for point, what in points)])
+        for language in LANGUAGES
+    }  # fmt: skip
 
 
 def _with_remedy(diagnosis: Diagnosis, book: Runbook | None, plan: Plan) -> Plan:
@@ -125,15 +131,7 @@ def _pages(diagnosis: Diagnosis, plan: Plan) -> Plan:
 
 
 def guidance_for(diagnosis: Diagnosis, plan: Plan) -> str:
-    """What a person reads in English: the runbook's words, and what exactly the evidence leaves open."""
+    """What a person reads in English."""
     if diagnosis.root_cause == "none":
         return "Nothing is wrong: the connection works and the last runs are green."
-    text = plan.guidance.get("en") or phrase("health.unexplained", "en")  # an old checkpoint may hold none
-    open_points = {
-        "schema.structural": "The walk itself stands on {}: the system's manifest must name the new column.",
-        "schema.lookalikes": "Several new columns hold the same values: {}.",
-        "schema.thin": "Too few values are told to compare: {}.",
-        "schema.table": "Not to be seen at all: {}.",
-    }
-    said = [point.format(diagnosis.facts[fact]) for fact, point in open_points.items() if fact in diagnosis.facts]
-    return " ".join([text, *said])
+    return plan.guidance.get("en") or phrase("health.unexplained", "en")  # an old checkpoint may hold none

@@ -16,9 +16,10 @@ from api.paging import Cursor, Limit, Listing, listing, moment_place
 from api.service import JobsHere, Served, context_for
 from knowledge.errors import BadInput
 from knowledge.phrases import LANGUAGES, Language
-from knowledge.runbooks import runbooks
+from knowledge.runbooks import in_both_languages, runbooks
 from tools.store.errors import NotFound
 from tools.store.models import Incident, Question
+from tools.sync.incidents import entries
 
 router = APIRouter(tags=["health"], route_class=IdempotentRoute)
 
@@ -39,6 +40,9 @@ _ALERTS: dict[str, JsonValue] = {
          "annotations": {}, "startsAt": "2026-11-21T07:00:00Z", "fingerprint": "c1d2"}
     ],
 }  # fmt: skip
+
+
+_REASON: dict[str, JsonValue] = {"en": "the last run missed a column", "de": "dem letzten Lauf fehlte eine Spalte"}
 
 
 class IncidentView(View):
@@ -78,12 +82,15 @@ class IncidentQuestion(View):
 
 
 class IncidentDetails(IncidentView):
-    """The same with its evidence, what was planned and done, what a person can do, and the questions about it."""
+    """The same with its evidence, what was planned and done, what a person can do, and the questions about it.
+
+    `supporting` and `contradicting` are the reasons of the last diagnosis; an old one may have English words only.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {**_INCIDENT, "evidence": [], "plan": None, "outcome": None, "remedy": None, "remedy_state": None,
+                {**_INCIDENT, "evidence": [], "supporting": [_REASON], "contradicting": [], "plan": None, "outcome": None, "remedy": None, "remedy_state": None,
                  "guidance": {"en": "1. Look at the column.", "de": "1. Sehen Sie sich die Spalte an."},
                  "questions": [_QUESTION]}
             ]
@@ -91,6 +98,8 @@ class IncidentDetails(IncidentView):
     )  # fmt: skip
 
     evidence: list[dict[str, JsonValue]]
+    supporting: list[dict[Language, str]]
+    contradicting: list[dict[Language, str]]
     plan: dict[str, JsonValue] | None
     outcome: dict[str, JsonValue] | None
     remedy: str | None
@@ -157,7 +166,7 @@ async def get_incident(incident_id: Id, caller: Viewer) -> IncidentDetails:
     """One incident with the evidence for and against its cause."""
     incident = await caller.store.incidents.get(incident_id)
     questions = [IncidentQuestion.of(each) for each in await caller.store.questions.list(incident_id)]
-    shown = {**incident.model_dump(mode="json"), **IncidentView.of(incident).model_dump()}
+    shown = {**incident.model_dump(mode="json"), **IncidentView.of(incident).model_dump(), **_reasons(incident)}
     return IncidentDetails.model_validate({**shown, "guidance": _guidance(incident), "questions": questions})
 
 
@@ -197,6 +206,16 @@ def _guidance(incident: Incident) -> dict[Language, str] | None:
             return said
     book = runbooks().get(incident.root_cause or "")
     return book.guidance if book else None
+
+
+def _reasons(incident: Incident) -> dict[str, list[dict[Language, str]]]:
+    """What speaks for and against its cause, as the last diagnosis has it."""
+    last = next(iter(reversed(entries(incident, "diagnosis"))), {})
+    noted = {side: last.get(side) for side in ("supporting", "contradicting")}
+    return {
+        side: [in_both_languages(str(each)) for each in reasons] if isinstance(reasons, list) else []
+        for side, reasons in noted.items()
+    }
 
 
 async def _question(caller: Caller, incident_id: str, wanted: str | None) -> Question:

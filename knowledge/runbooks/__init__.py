@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from knowledge.catalogue import line_of
 from knowledge.errors import KnowledgeInvalid
+from knowledge.phrases import LANGUAGES, Language, words
 from knowledge.shipped import Knowledge
 
 Risk = Literal["safe", "guarded", "human"]
 Remedy = Literal[
     "wait_for_return", "sync_again", "rename_column", "use_database", "smaller_pages"
 ]  # what `tools.remedies` can do
+InBoth = Annotated[dict[Language, str], Field(min_length=len(LANGUAGES))]
 PASSED = 9.0  # weight of: the last run failed by this cause, and everything works now
 
 
@@ -30,25 +32,24 @@ class Sign(Knowledge):
     equals: str | None = None
     present: bool | None = None
     weight: float
-    because: str
+    because: InBoth
 
 
 class Runbook(Knowledge):
     """One root cause of the fault catalogue."""
 
     code: str
-    title: dict[Literal["en", "de"], str]
+    title: InBoth
     prior: float = 0.0  # log odds against `unknown`
     signs: tuple[Sign, ...]
     remedy: Remedy | None = None
     risk: Risk = "human"
-    guidance: dict[Literal["en", "de"], str]
+    guidance: InBoth
 
     @property
     def all_signs(self) -> tuple[Sign, ...]:
         """Its own signs, and the one that all causes share: it was so in the last run, and is over."""
-        over = Sign(fact="passed", equals=self.code, weight=PASSED, because="the last run failed by it; it works again")
-        return (*self.signs, over)
+        return (*self.signs, Sign(fact="passed", equals=self.code, weight=PASSED, because=words("health.passed")))
 
 
 @cache
@@ -70,3 +71,14 @@ def runbooks() -> dict[str, Runbook]:
                 ) from error
             books[book.code] = book
     return books
+
+
+def in_both_languages(reason: str) -> dict[Language, str]:
+    """A reason as a diagnosis noted it, in both languages; in its own alone where no runbook says it any more."""
+    return _reasons().get(reason, {"en": reason})
+
+
+@cache
+def _reasons() -> dict[str, dict[Language, str]]:
+    """All reasons by their English words, by which diagnoses are stored."""
+    return {sign.because["en"]: sign.because for book in runbooks().values() for sign in book.all_signs}

@@ -10,7 +10,7 @@ import pytest
 from agents.heal_planning import SURE, diagnosed, guidance_for, planned
 from agents.heal_states import Diagnosis, LostColumn, OtherDatabase
 from evals.suites.healing_cases import CASES
-from knowledge.runbooks import runbooks
+from knowledge.runbooks import in_both_languages, runbooks
 from tools.diagnosis.evidence import Evidence
 from tools.diagnosis.posterior import weigh
 
@@ -208,3 +208,25 @@ def test_every_error_of_the_world_has_a_runbook() -> None:
 
 def _is_error(node: ast.ClassDef) -> bool:
     return any(getattr(base, "id", "") == "PmsError" for base in node.bases)
+
+
+def test_every_reason_has_one_german_wording() -> None:
+    """Diagnoses are stored with the English one and found by it, so two books may not mean different things by it."""
+    said: dict[str, set[str]] = {}
+    for book in BOOKS.values():
+        for sign in book.all_signs:
+            said.setdefault(sign.because["en"], set()).add(sign.because["de"])
+    assert [each for each in said.items() if len(each[1]) != 1 or each[0] in each[1]] == []
+    assert all(in_both_languages(english) == {"en": english, "de": german} for english, (german,) in said.items())
+
+
+def test_a_reason_that_no_book_says_any_more_can_still_be_read() -> None:
+    assert in_both_languages("as it was said last year") == {"en": "as it was said last year"}
+
+
+def test_what_the_evidence_leaves_open_is_said_in_both_languages() -> None:
+    facts = {"schema.structural": "people.id", "schema.thin": "people.{town}"}
+    plan = planned(Diagnosis(root_cause="schema.column_renamed", probability=0.9, facts=facts), BOOKS, 0, "plan_x")
+    assert "stands on people.id" in plan.guidance["en"]
+    assert "hängt an people.id" in plan.guidance["de"]
+    assert all("people.{town}" in text for text in plan.guidance.values())

@@ -11,7 +11,7 @@ from knowledge.runbooks import Runbook, Sign
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A root cause with its probability, and what speaks for and against it."""
+    """A root cause with its probability, and what speaks for and against it, in English: `in_both_languages` says it in both."""
 
     code: str
     probability: float
@@ -28,8 +28,9 @@ def weigh(facts: Mapping[str, str], books: Mapping[str, Runbook]) -> list[Hypoth
     for code, book in books.items():
         found = [sign for sign in book.all_signs if _holds(sign, facts)]
         score = book.prior + sum(sign.weight for sign in found)
-        supporting = [sign.because for sign in found if sign.weight > 0]
-        scores[code] = (score if supporting else -9.0, supporting, [sign.because for sign in found if sign.weight < 0])
+        supporting = [sign.because["en"] for sign in found if sign.weight > 0]
+        against = [sign.because["en"] for sign in found if sign.weight < 0]
+        scores[code] = (score if supporting else -9.0, supporting, against)
     total = sum(exp(score) for score, _, _ in scores.values())
     weighed = [
         Hypothesis(code, exp(score) / total, tuple(supporting), tuple(against))

@@ -6,7 +6,7 @@ import { badge, el, rows } from "./dom.js";
 import { decide, plainQuestion, standing } from "./decisions.js";
 import { fillList, trouble } from "./lists.js";
 import { loadNames } from "./names.js";
-import { moment, ours, percent, say } from "./words.js";
+import { language, moment, ours, percent, say } from "./words.js";
 
 const FOLLOWED = { followed: "incidents.followed", held: "incidents.held", regressed: "incidents.regressed" };
 
@@ -75,18 +75,18 @@ function details(incident, path, again, { act, names }) {
   return [
     ...questionsOf(incident, path, again, act, names),
     diagnosis ? el("p", { class: "sure" }, say("incidents.sure", { percent: percent(diagnosis.probability) })) : el("p", { class: "hint" }, say("incidents.no_evidence")),
-    ...listed(say("incidents.for"), diagnosis?.supporting),
-    ...listed(say("incidents.against"), diagnosis?.contradicting),
+    ...listed(say("incidents.for"), incident.supporting),
+    ...listed(say("incidents.against"), incident.contradicting),
     ...alerts(kinds("alert")),
     ...done(incident, kinds("remedy")),
     ...(guidance ? [el("h3", {}, say("incidents.guidance")), el("p", { class: "guidance" }, guidance)] : []),
   ];
 }
 
-/** What the health agent noted stands in English: it quotes facts, statuses and names. */
-function listed(title, items) {
-  if (!items?.length) return [];
-  return [el("h3", {}, title), el("ul", { lang: "en" }, items.map((each) => el("li", {}, each)))];
+/** Reasons in both languages; an old one may have English words only. */
+function listed(title, reasons) {
+  if (!reasons.length) return [];
+  return [el("h3", {}, title), el("ul", {}, reasons.map((each) => el("li", { lang: each[language] ? null : "en" }, ours(each))))];
 }
 
 function alerts(found) {

@@ -56,6 +56,25 @@ async def test_an_incident_says_its_cause_and_what_helps_in_both_languages(
     assert (await admin.get(f"/v1/incidents/{unknown.id}")).json()["title"] is None
 
 
+async def test_what_speaks_for_a_cause_is_said_in_both_languages_and_an_old_reason_stays_readable(
+    served: Any, admin: Any, stocked: Any
+) -> None:
+    store = await served.stores.of("north")
+    incident = await store.incidents.open(stocked.integration, "net.refused")
+    assert (await admin.get(f"/v1/incidents/{incident.id}")).json()["supporting"] == []
+    older = {"kind": "diagnosis", "supporting": ["the login works"], "contradicting": []}
+    last = {"kind": "diagnosis", "supporting": ["a new connection is refused at once", "worded otherwise then"],
+            "contradicting": ["the last run failed by it; it works again"]}  # fmt: skip
+    await store.incidents.update(incident.id, evidence=[older, last])
+    details = (await admin.get(f"/v1/incidents/{incident.id}")).json()
+    assert details["supporting"] == [
+        {"en": "a new connection is refused at once", "de": "eine neue Verbindung wird sofort verweigert"},
+        {"en": "worded otherwise then"},
+    ]
+    assert [each["de"] for each in details["contradicting"]] == ["der letzte Lauf scheiterte daran; es geht wieder"]
+    assert details["evidence"] == [older, last]
+
+
 async def test_an_incident_helps_with_what_was_said_when_it_was_looked_into(
     served: Any, admin: Any, stocked: Any
 ) -> None:
