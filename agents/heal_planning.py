@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agents.heal_states import Diagnosis, LostColumn, OtherDatabase, Plan
-from knowledge.phrases import LANGUAGES, phrase, words
+from knowledge.phrases import LANGUAGES, Language, phrase, words
 from knowledge.runbooks import Remedy, Risk, Runbook
 from tools.diagnosis.evidence import Evidence
 from tools.diagnosis.posterior import weigh
@@ -130,8 +130,9 @@ def _pages(diagnosis: Diagnosis, plan: Plan) -> Plan:
     return plan.model_copy(update={"remedy": "smaller_pages", "risk": "safe", "page_rows": rows, "what": what})
 
 
-def guidance_for(diagnosis: Diagnosis, plan: Plan) -> str:
-    """What a person reads in English."""
+def guidance_for(diagnosis: Diagnosis, plan: Plan) -> dict[Language, str]:
+    """What a person reads."""
     if diagnosis.root_cause == "none":
-        return "Nothing is wrong: the connection works and the last runs are green."
-    return plan.guidance.get("en") or phrase("health.unexplained", "en")  # an old checkpoint may hold none
+        return words("health.quiet")
+    general = words("health.unexplained")
+    return {each: plan.guidance.get(each) or general[each] for each in LANGUAGES}  # an old checkpoint may hold none

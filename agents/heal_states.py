@@ -70,15 +70,19 @@ class Plan(Value):
     escalated: str | None = None  # the code by which we stopped trying ourselves
 
 
+HealStatus = Literal["healed", "healthy", "waiting", "guided", "undone"]
+
+
 class Healed(Value):
-    """How it ended.
+    """How it ended; `said` says `sentence` in both languages.
 
     `healed`, `healthy` (nothing was wrong), `waiting` (safe, but only time helps), `guided` (a person must act),
     `undone` (the remedy did not help and was taken back).
     """
 
-    status: Literal["healed", "healthy", "waiting", "guided", "undone"]
+    status: HealStatus
     sentence: str
+    said: dict[str, str] = {}
     made_version: int | None = None
 
 

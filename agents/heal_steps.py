@@ -10,9 +10,11 @@ from langgraph.runtime import Runtime
 
 from agents.asking import answers, draft_question, pose, wait_for
 from agents.context import AgentContext
+from agents.heal_outcomes import ended, failed_by, listed, said_of, told
 from agents.heal_planning import CHANGING, RESTORABLE, diagnosed, guidance_for, planned
 from agents.heal_states import Case, Diagnosis, Healed, HealState, Plan
 from knowledge.errors import PatchbayError
+from knowledge.phrases import Language
 from knowledge.runbooks import runbooks
 from tools.diagnosis.evidence import gather_evidence
 from tools.remedies.renamed_column import follow_rename
@@ -150,7 +152,7 @@ async def apply_remedy(state: HealState, runtime: Runtime[AgentContext]) -> Heal
         await context.store.integrations.update(integration.id, address=plan.address)
     elif plan.remedy == "smaller_pages" and plan.page_rows is not None:
         await use_smaller_pages(context.store, integration, plan.page_rows, context.clock() + FOR_SO_LONG)
-    return {"outcome": Healed(status="waiting", sentence="It is done and not yet verified.", made_version=version)}
+    return {"outcome": ended("waiting", told("unverified"), version)}
 
 
 async def _wait(context: AgentContext, integration: Integration, state: HealState) -> Healed:
@@ -162,7 +164,7 @@ async def _wait(context: AgentContext, integration: Integration, state: HealStat
     streams = diagnosis.streams or enabled
     if diagnosis.root_cause != "data.partial_file":  # such a stream is not failing: its next turn stands
         await postpone(context.store, integration.id, streams, until, diagnosis.root_cause)
-    return Healed(status="waiting", sentence=f"The streams wait until {until:%H:%M} UTC and then go on.")
+    return ended("waiting", told("waits", until=f"{until:%H:%M}"))
 
 
 def route_applied(state: HealState) -> Literal["verify_remedy", "close_incident"]:
@@ -187,15 +189,15 @@ async def verify_remedy(state: HealState, runtime: Runtime[AgentContext]) -> Hea
             turn=context.healing_turn,
         )
     except IntegrationBusy as busy:
-        return {"outcome": Healed(status="waiting", sentence=busy.sentence, made_version=version)}
+        return {"outcome": ended("waiting", failed_by(busy.code, busy.sentence), version)}
     except PatchbayError as error:
-        return {"outcome": Healed(status="undone", sentence=error.sentence, made_version=version)}
+        return {"outcome": ended("undone", failed_by(error.code, error.sentence), version)}
     bad = [run for run in runs if run.status != "ok"]
     if not bad and plan.remedy == "smaller_pages" and not _is_quicker(runs, state["diagnosis"]):
-        return {"outcome": Healed(status="undone", sentence="Smaller pages are no quicker.")}
+        return {"outcome": ended("undone", told("no_quicker"))}
     if not bad:
-        return {"outcome": Healed(status="healed", sentence=_healed_by(state, plan), made_version=version)}
-    return {"outcome": Healed(status="undone", sentence=bad[0].sentence or bad[0].code or "", made_version=version)}
+        return {"outcome": ended("healed", _healed_by(state, plan), version)}
+    return {"outcome": ended("undone", failed_by(bad[0].code, bad[0].sentence or bad[0].code or ""), version)}
 
 
 def _is_quicker(runs: Sequence[Run], diagnosis: Diagnosis) -> bool:
@@ -205,17 +207,16 @@ def _is_quicker(runs: Sequence[Run], diagnosis: Diagnosis) -> bool:
     return before is None or max(paces, default=0.0) <= float(before) / 2
 
 
-def _healed_by(state: HealState, plan: Plan) -> str:
-    cause = state["diagnosis"].root_cause
+def _healed_by(state: HealState, plan: Plan) -> dict[Language, str]:
     if plan.remedy == "rename_column":
-        done = ", ".join(f"{table}.{old} is now {new}" for table, old, new in plan.renames)
+        done = listed([told("renamed", column=f"{table}.{old}", name=new) for table, old, new in plan.renames])
     elif plan.remedy == "use_database":
-        done = f"The practice's database is now {plan.what}"
+        done = told("database", what=plan.what)
     elif plan.remedy == "smaller_pages":
-        done = f"Pages have {plan.page_rows} rows for a day, and come in time"
+        done = told("pages", rows=plan.page_rows)
     else:
-        done = f"{cause} has passed"
-    return f"{done}; the canary sync is green."
+        done = told("over", cause=state["diagnosis"].root_cause)
+    return told("green", done=done)
 
 
 def route_verified(state: HealState) -> Literal["undo_remedy", "close_incident"]:
@@ -228,19 +229,17 @@ async def undo_remedy(state: HealState, runtime: Runtime[AgentContext]) -> HealS
     """Put back what was changed, and hand over to a person with the reason."""
     before, outcome = state.get("before"), state["outcome"]
     if outcome is None or before is None:
-        reason = outcome.sentence if outcome else ""
-        return {"outcome": Healed(status="guided", sentence=f"The canary sync was not green: {reason}")}
+        return {"outcome": ended("guided", told("not_green", reason=said_of(outcome)))}
     await restore(runtime.context.store, state["case"].integration_id, before, outcome.made_version)
     runtime.stream_writer({"event": "step", "step": "undone", "why": outcome.sentence})
-    sentence = f"The remedy did not help and was taken back: {outcome.sentence}"
-    return {"outcome": outcome.model_copy(update={"sentence": sentence})}
+    return {"outcome": ended(outcome.status, told("taken_back", reason=said_of(outcome)), outcome.made_version)}
 
 
 async def guide_person(state: HealState, runtime: Runtime[AgentContext]) -> HealState:
     """Say what a person must do."""
     diagnosis = state["diagnosis"]
     status: Literal["healthy", "guided"] = "healthy" if diagnosis.root_cause == "none" else "guided"
-    return {"outcome": Healed(status=status, sentence=guidance_for(diagnosis, state["plan"]))}
+    return {"outcome": ended(status, guidance_for(diagnosis, state["plan"]))}
 
 
 async def close_incident(state: HealState, runtime: Runtime[AgentContext]) -> HealState:

@@ -171,7 +171,7 @@ async def _healthy(context: AgentContext, integration: Integration, diagnosis: D
         return await _unexplained(context, alerted, diagnosis)
     return HealReport(
         incident=None, root_cause="none", probability=diagnosis.probability, status="healthy",
-        sentence="Nothing is wrong: the connection works and the last runs are green.",
+        sentence=words("health.quiet")["en"],
         others=tuple(await explain_mended(context, integration)),
     )  # fmt: skip
 

@@ -196,7 +196,11 @@ async def test_a_server_that_came_back_is_read_again_at_once(admit: Admit) -> No
     report = await ours.heal()
     assert (report.root_cause, report.status) == ("net.refused", "healed")
     assert "passed" in report.sentence
-    assert (await ours.store.incidents.get(report.incident or "")).status == "healed"
+    incident = await ours.store.incidents.get(report.incident or "")
+    assert (incident.status, (incident.outcome or {})["said"]) == (
+        "healed",
+        {"en": report.sentence, "de": "net.refused ist vorüber; der Probeabgleich ist grün."},
+    )
 
 
 async def test_whoever_was_told_to_wait_is_not_asked_how_it_is(admit: Admit) -> None:

@@ -176,7 +176,7 @@ def test_every_cause_that_can_be_named_has_guidance_in_both_languages(cause: str
     assert plan.guidance["en"] != plan.guidance["de"]
     assert guidance_for(Diagnosis(root_cause=cause, probability=0.9), plan)
     unsaid = plan.model_copy(update={"guidance": {}})  # as a checkpoint of an earlier version holds it
-    assert len(guidance_for(Diagnosis(root_cause=cause, probability=0.9), unsaid)) > 40
+    assert min(map(len, guidance_for(Diagnosis(root_cause=cause, probability=0.9), unsaid).values())) > 40
 
 
 def test_every_cause_that_the_suites_inject_and_every_anomaly_has_a_runbook() -> None:

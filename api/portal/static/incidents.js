@@ -96,11 +96,18 @@ function alerts(found) {
 
 function done(incident, remedies) {
   const lines = remedies.map((each) => el("li", {}, `${moment(each.at)}: ${remedyName(each)}`, each.what ? el("span", { lang: "en" }, ` (${each.what})`) : null));
-  const sentence = (incident.outcome?.sentence ?? "").replace(incident.guidance?.en ?? "", "").trim();
-  if (sentence) lines.push(el("li", { lang: "en" }, sentence));
+  const [sentence, spoken] = ending(incident);
+  if (sentence) lines.push(el("li", { lang: spoken }, sentence));
   if (incident.remedy_state) lines.push(el("li", {}, say(FOLLOWED[incident.remedy_state])));
   const planned = incident.plan?.what && !remedies.length ? [el("h3", {}, say("incidents.plan")), el("p", { lang: "en" }, incident.plan.what)] : [];
   return lines.length ? [...planned, el("h3", {}, say("incidents.done")), el("ul", {}, lines)] : planned;
+}
+
+/** How it ended, without the guidance that stands below, and its language where that is not the page's: an old one has English only. */
+function ending({ outcome, guidance }) {
+  const said = outcome?.said?.[language];
+  const text = (said ?? outcome?.sentence ?? "").replace(guidance?.[said ? language : "en"] ?? "", "").trim();
+  return [text, said ? null : "en"];
 }
 
 function questionsOf(incident, path, again, act, names) {
