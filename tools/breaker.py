@@ -6,6 +6,7 @@ A fault is what the server or the network did; a refusal of what *we* sent is an
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -72,8 +73,7 @@ class Breaker:
         """
         circuit = await self._factory.get_breaker(self._circuits.method)
         before = circuit.context.state
-        if before != CLOSED:
-            await self._claim(circuit, where, deliberate)
+        claimed = before != CLOSED and await self._claim(circuit, where, deliberate)
         try:
             yield
         except FAULTS as fault:
@@ -82,18 +82,23 @@ class Breaker:
             if before == CLOSED and circuit.context.state == OPENED:
                 self._opened()
             raise
-        except _NOT_ASKED:
+        except (*_NOT_ASKED, asyncio.CancelledError):
+            if claimed:
+                await self._circuits.release_trial()
             raise
         except PmsError:
             await circuit.__aexit__(None, None, None)
             raise
         await circuit.__aexit__(None, None, None)
 
-    async def _claim(self, circuit: AsyncCircuitBreaker, where: str, deliberate: bool) -> None:
-        """Half-open lets one caller through, and purgatory would let all: the trial is claimed in the table first."""
+    async def _claim(self, circuit: AsyncCircuitBreaker, where: str, deliberate: bool) -> bool:
+        """Half-open lets one caller through, and purgatory would let all: the trial is claimed in the table first.
+
+        Returns whether it is ours now: a `deliberate` look needs none.
+        """
         if deliberate:
             circuit.context.set_state(HalfOpenedState())
-            return
+            return False
         try:
             await circuit.__aenter__()
         except OpenedState as opened:
@@ -101,6 +106,7 @@ class Breaker:
             raise CircuitOpen(where, f"The next try is in {left:.0f} s.", await self._circuits.fault()) from None
         if not await self._circuits.claim_trial():
             raise CircuitOpen(where, "One call is trying right now.", await self._circuits.fault())
+        return True
 
 
 class _Work(AsyncAbstractUnitOfWork):
@@ -124,6 +130,9 @@ class _Circuits(AsyncAbstractRepository):
 
     async def claim_trial(self) -> bool:
         return await self._rows.claim_trial(self._id, self.method, TRIAL_SECONDS)
+
+    async def release_trial(self) -> None:
+        await self._rows.release_trial(self._id, self.method)
 
     async def note_fault(self, code: str) -> None:
         await self._rows.note_fault(self._id, self.method, code)

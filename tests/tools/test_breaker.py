@@ -100,6 +100,18 @@ async def test_a_trial_that_fails_opens_it_again(calls: Calls) -> None:
     assert await calls.make() == CircuitOpen.code
 
 
+async def test_a_trial_that_was_never_sent_leaves_the_turn_to_the_next(calls: Calls) -> None:
+    calls.rule = RESTED
+    await calls.fail(3)
+    await asyncio.sleep(0.01)
+    assert await calls.make(Unsupported("x", "not by this method")) == Unsupported.code
+    calls.answered.clear()
+    with pytest.raises(TimeoutError):  # somebody gave up waiting for the trial
+        await asyncio.wait_for(calls.make(), 0.2)
+    calls.answered.set()
+    assert await calls.make() == "ok"
+
+
 async def test_a_refused_trial_shows_that_the_server_is_there(calls: Calls) -> None:
     calls.rule = RESTED
     await calls.fail(3)

@@ -60,6 +60,10 @@ class BreakerRepository(Repository):
         claim = update(BREAKERS).where(rested, free).values(trial_until=now + timedelta(seconds=seconds))
         return await self._write(claim) == 1
 
+    async def release_trial(self, integration_id: str, method: str) -> None:
+        """The trial asked nothing: whoever comes next may try."""
+        await self._write(update(BREAKERS).where(self._of(integration_id, method)).values(trial_until=None))
+
     async def open_systems(self) -> list[str]:
         """The system of every integration with an open circuit, once for each."""
         query = (
