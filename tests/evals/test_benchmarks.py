@@ -48,6 +48,7 @@ def test_only_the_benchmark_can_store_without_a_seal(sqlite_settings: Settings) 
     connection = sqlite3.connect(sqlite_settings.home / "patchbay.db")
     bodies = [row[0] for row in connection.execute("SELECT body FROM records")]
     connection.close()
+    assert bodies
     assert all(json.loads(body) for body in bodies)
 
 

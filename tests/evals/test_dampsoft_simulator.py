@@ -217,6 +217,7 @@ async def test_a_merged_patients_row_vanishes_and_its_rows_name_the_survivor(pra
     assert not losers & {row["PATNR"] for row in practice.rows('SELECT "PATNR" FROM v_patient')}
     after = {row["TERMINNR"]: row for row in practice.rows("SELECT * FROM v_termin")}
     moved = [key for key, visit in before.items() if visit["patient_id"] in losers and key in after]
+    assert moved
     assert all(after[key]["PATNR"] not in losers and after[key]["AENDDAT"] == today() for key in moved)
 
 

@@ -205,6 +205,7 @@ async def test_a_merged_patients_row_ends_and_the_visits_move_to_the_survivor(su
     assert not {row["patientNo"] for row in after.values()} & losers
     assert moved <= {row["appointmentNo"] for row in await suite.rows("appointments", changedAfter=since)}
     truth = await suite.truth("Appointment")
+    assert moved & set(truth)
     assert all(after[number]["patientNo"] == truth[number]["patient_id"] for number in moved & set(truth))
 
 

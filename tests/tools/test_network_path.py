@@ -78,6 +78,7 @@ async def test_who_answers_late_is_told_from_who_never_speaks() -> None:
     await port.close()
     assert (late["path.app"], silent["path.app"], broken["path.app"]) == ("answers", "silent", "broken")
     assert float(late["path.answer_seconds"]) >= 0.4
+    assert len(hello.seen) >= 2  # type: ignore[attr-defined]
     assert all(b"authorization" not in headers for headers in hello.seen)  # type: ignore[attr-defined]
 
 

@@ -90,6 +90,7 @@ async def test_merged_and_deleted_patients_are_told_by_their_rows(stand: Stand) 
     ended = {row.key for row in rows if row.deleted or row.merged_into}
     assert {row.key for row in rows} - ended == truth
     assert any(row.deleted for row in rows)
+    assert any(row.merged_into for row in rows)
     assert all(row.merged_into in {each.key for each in rows} for row in rows if row.merged_into)
 
 

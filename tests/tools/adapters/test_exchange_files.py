@@ -85,7 +85,9 @@ def test_bytes_that_no_charset_explains_are_an_encoding_fault() -> None:
 
 def test_a_flaws_reason_never_holds_what_the_file_says() -> None:
     for data in (patient()[:-3], patient().replace(b"0133102", b"01#3102"), adt(body="PV1|1|Müller\r")):
-        for flaw in judge(data, OLD, 60.0, CANDIDATES).flaws:
+        flaws = judge(data, OLD, 60.0, CANDIDATES).flaws
+        assert flaws
+        for flaw in flaws:
             assert not any(word in flaw.reason for word in ("Müller", "Anna", "4711"))
 
 

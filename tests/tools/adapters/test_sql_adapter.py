@@ -169,7 +169,9 @@ async def test_a_renamed_column_is_an_error_that_names_it_and_never_a_column_of_
             table.name: [column.name for column in table.columns] for table in (await adapter.introspect(0)).tables
         }
         assert "HANDY" in shown["v_patient"]
-        assert all("HANDY" in row.values for row in await adapter.sample_rows("v_patient"))
+        rows = await adapter.sample_rows("v_patient")
+        assert rows
+        assert all("HANDY" in row.values for row in rows)
 
 
 @needs_postgres
