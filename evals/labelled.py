@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,12 +40,16 @@ class TransformTruth:
 
     Samples of a table stand row by row, so a transform that reads several columns can be run on them. `other` is a
     second reading that all samples allow (day and month, point and comma) with another result: then the right answer is
-    `review` with both. `values` are the meanings under `transform`, in canonical form.
+    `review` with both. `values` are the meanings under `transform`, in canonical form; `parts` those of each field that a
+    split fills. Not `told`: neither values nor names say it (numbers that stand for words, the minutes of a slot), so asking
+    is right.
     """
 
     transform: Transform
     values: tuple[Scalar, ...] = ()
     other: Transform | None = None
+    parts: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,27 +10,28 @@ from functools import cached_property
 import numpy as np
 
 from knowledge.canonical import CanonicalField, canonical_model
-from knowledge.glossary import vocabularies
-from mappings.column_types import TypeGroup
 from mappings.engine import Ranking
 from mappings.explaining import Explainer
-from mappings.hinting import contradiction
-from mappings.inference import Ambiguous, Known, Unread, infer
-from mappings.kinds import Profile
+from mappings.inference import Known, infer
+from mappings.joining import joined_needs
 from mappings.model import Weights
+from mappings.needs import single_need
+from mappings.placing import Need, Placed, Surroundings
 from mappings.records import PracticeFacts
 from mappings.references import CATALOGUE
 from mappings.schema import (
-    Boolean,
     Candidate,
-    CodeMap,
-    Column,
     ColumnMapping,
+    Concat,
     Copy,
+    Datetime,
     Decision,
     Evidence,
     Lookup,
+    Split,
     Transform,
+    Transpose,
+    Unpivot,
 )  # fmt: skip
 from mappings.targets import TargetSpace
 
@@ -37,7 +39,20 @@ BY_KEY = 0.99
 _SURE_TABLE = 0.85  # how surely a table must carry its entity before the catalogue's keys decide
 _NEARLY, _WORTH_A_TIE = 0.6, 0.1
 _BY_CATALOGUE = Evidence(signal="catalogue", score=1.0, detail="the catalogue's key says so")
-_OPPOSITE = frozenset({"hidden", "deleted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A column's answer before its table's other columns are looked at; `decision` is that of the probabilities alone."""
+
+    row: int
+    at: int
+    confidence: float
+    none: float
+    evidence: tuple[Evidence, ...]
+    others: tuple[Candidate, ...]
+    need: Need
+    decision: Decision
 
 
 @dataclass(frozen=True)
@@ -62,11 +77,12 @@ class Decider:
     def lines(self) -> list[ColumnMapping]:
         """A line for each column, in the source's order."""
         keyed = keys_decide(self.ranking, self.space) if self.space.canonical else {}
-        return [self._line(row, keyed.get(row)) for row in range(len(self.ranking.signals.reading.columns))]
+        drafts = [self._draft(row, keyed.get(row)) for row in range(len(self.ranking.signals.reading.columns))]
+        together = self._together(drafts) if self.space.canonical else {}
+        return [self._line(draft, together.get(row)) for row, draft in enumerate(drafts)]
 
-    def _line(self, row: int, keyed: int | None) -> ColumnMapping:
+    def _draft(self, row: int, keyed: int | None) -> Draft:
         reading = self.ranking.signals.reading
-        column, table = reading.columns[row], reading.tables[reading.table_of[row]]
         chosen = self.ranking.chosen[row, : self.top_k].tolist()
         confidences = self.ranking.probabilities[row, : self.top_k].tolist()
         places = {at: place for place, at in enumerate(chosen)}
@@ -78,21 +94,65 @@ class Decider:
         ]
         evidence[0] = (*((_BY_CATALOGUE,) if keyed is not None else ()), *evidence[0], *self._tie(chosen, confidences))
         readings: dict[str, Transform] = {}
-        problem = None
+        field = self._words_of[chosen[0]]
+        decision: Decision = "review"
+        need = Need()
         if keyed is None and self._is_nothing(confidences[0], none):  # nobody is asked: its values need no check
-            reading_of = self._reading(row, chosen[0], readings)
-            first = [_built(self.space, chosen[0], confidences[0], reading_of, evidence[0])]
-        else:
-            first, problem = self._first(row, chosen[0], confidences[0], reading.profiles[row], evidence[0])
-        others = [
+            need, decision = Need((self._reading(row, chosen[0], readings),)), "no_match"
+        elif field is not None:
+            need = single_need(field, reading.columns[row], self.practice, reading.profiles[row])
+        if keyed is not None or (
+            decision == "review" and self.space.canonical and confidences[0] >= self.weights.accept
+        ):
+            decision = "accept"
+        others = tuple(
             _built(self.space, at, p, self._reading(row, at, readings), why)
             for at, p, why in zip(chosen[1:], confidences[1:], evidence[1:], strict=True)
-        ]
-        decision = self._decision(confidences[0], none, problem, by_key=keyed is not None)
+        )
+        return Draft(row, chosen[0], confidences[0], none, evidence[0], others, need, decision)
+
+    def _together(self, drafts: Sequence[Draft]) -> dict[int, Need]:
+        """By row, what columns need in which others take part."""
+        reading = self.ranking.signals.reading
+        tables = {table.name: table for table in reading.tables}
+        rows: dict[tuple[str, str], int] = {}
+        placed: dict[str, list[Placed]] = {}
+        for draft in drafts:
+            field = self._words_of[draft.at]
+            if draft.decision == "no_match" or field is None:
+                continue
+            table, column = reading.tables[reading.table_of[draft.row]].name, reading.columns[draft.row]
+            rows[table, column.name] = draft.row
+            certain = draft.decision == "accept"
+            placed.setdefault(table, []).append(Placed(table, column, field, draft.need, certain))
+        source = Surroundings(tables, placed)
+        return {
+            rows[table, name]: need
+            for table, columns in placed.items()
+            for name, need in joined_needs(columns, source).items()
+        }
+
+    def _line(self, draft: Draft, together: Need | None) -> ColumnMapping:
+        reading = self.ranking.signals.reading
+        need = together or draft.need
+        said = _joined_evidence(need) if together else self._values_evidence(draft, need)
+        share = draft.confidence / len(need.readings)
+        first = [_built(self.space, draft.at, share, each, (*draft.evidence, *said)) for each in need.readings]
+        decision: Decision = "review" if need.doubt and draft.decision == "accept" else draft.decision
         return ColumnMapping(
-            source_table=table.name, source_column=column.name, candidates=(*first, *others)[: self.top_k],
-            no_match=round(none, 4), decision=decision,
+            source_table=reading.tables[reading.table_of[draft.row]].name, source_column=reading.columns[draft.row].name,
+            candidates=(*first, *draft.others)[: self.top_k], no_match=round(draft.none, 4), decision=decision,
         )  # fmt: skip
+
+    def _values_evidence(self, draft: Draft, need: Need) -> tuple[Evidence, ...]:
+        """What the column's own samples said of its first candidate."""
+        count = len(self.ranking.signals.reading.profiles[draft.row].samples)
+        if draft.decision == "no_match" or self._words_of[draft.at] is None or not count:
+            return ()
+        if len(need.readings) > 1:
+            return (Evidence(signal="values", score=0.5, detail=need.doubt or ""),)
+        detail = f"contradict: {need.doubt}" if need.doubt else f"the transform ran on {count} samples"
+        return (Evidence(signal="values", score=0.0 if need.doubt else 1.0, detail=detail),)
 
     def _tie(self, chosen: Sequence[int], confidences: Sequence[float]) -> tuple[Evidence, ...]:
         """That the second candidate is nearly as likely as the first, where it is."""
@@ -101,65 +161,6 @@ class Decider:
         other = self.space.fields[chosen[1]]
         detail = f"{other.table}.{other.name} is nearly as likely"
         return (Evidence(signal="near_tie", score=round(confidences[1] / confidences[0], 1), detail=detail),)
-
-    def _first(
-        self, row: int, at: int, confidence: float, profile: Profile, evidence: tuple[Evidence, ...]
-    ) -> tuple[list[Candidate], str | None]:
-        """The leading candidate, twice where its samples can be read in two ways, and what keeps it from acceptance."""
-        field = self._words_of[at]
-        if field is None:
-            return [_built(self.space, at, confidence, Copy(), evidence)], None
-        column = self.ranking.signals.reading.columns[row]
-        lookup = self._lookup(row, field)
-        if lookup is not None:
-            said = Evidence(signal="reference", score=0.5, detail=f"the text stands in {lookup.table}.{lookup.column}")
-            return [_built(self.space, at, confidence, lookup, (*evidence, said))], "it follows a key to another table"
-        inferred = infer(field, profile)
-        if isinstance(inferred, Ambiguous):
-            said = Evidence(signal="values", score=0.5, detail="the values can be read in more than one way")
-            share = confidence / len(inferred.readings)
-            both = [_built(self.space, at, share, each, (*evidence, said)) for each in inferred.readings]
-            return both, said.detail
-        transform = self._oriented(row, field, inferred.reading) if isinstance(inferred, Known) else Copy()
-        facts = self.practice or PracticeFacts()
-        doubt = contradiction(
-            field, column.name, transform, profile, facts, known_country=self.practice is not None
-        )  # fmt: skip
-        problem = doubt.words if doubt else "no reading fits the values" if isinstance(inferred, Unread) else None
-        if problem is None and isinstance(transform, CodeMap) and _has_unknown_code(transform, profile):
-            problem = "it holds codes whose meaning is not known"  # each would quietly become nothing
-        if not profile.samples and _needs_values(field, self.ranking.signals.reading.groups[row]):
-            return [_built(self.space, at, confidence, transform, evidence)], "no sample shows how it is written"
-        if profile.samples:
-            detail = f"contradict: {problem}" if problem else f"the transform ran on {len(profile.samples)} samples"
-            evidence = (*evidence, Evidence(signal="values", score=0.0 if problem else 1.0, detail=detail))
-        return [_built(self.space, at, confidence, transform, evidence)], problem
-
-    def _oriented(self, row: int, field: CanonicalField, transform: Transform) -> Transform:
-        """`hidden` and `deleted` say the opposite of `active`."""
-        if field.name != "active" or not isinstance(transform, Boolean | Copy):
-            return transform
-        words = {atom for slot in self.space.lexicon.slots(self._column(row).name) for atom in slot.atoms}
-        if words & _OPPOSITE:
-            known = transform if isinstance(transform, Boolean) else Boolean()
-            return known.model_copy(update={"invert": True})
-        return transform
-
-    def _lookup(self, row: int, field: CanonicalField) -> Lookup | None:
-        """A key into a table of texts needs a lookup where the field holds text."""
-        references = self.ranking.signals.references
-        at = int(references.table[row])
-        if at < 0 or references.trust[row] < CATALOGUE or field.type not in ("string", "code", "text"):
-            return None
-        table = self.ranking.signals.reading.tables[at]
-        key = next((column.name for column in table.columns if column.primary_key), None)
-        texts = [column.name for column in table.columns if not column.primary_key and _is_label(column, self.space)]
-        if key is None or not texts:
-            return None
-        return Lookup(key=self._column(row).name, table=table.name, on=key, column=texts[0])
-
-    def _column(self, row: int) -> Column:
-        return self.ranking.signals.reading.columns[row]
 
     def _reading(self, row: int, at: int, known: dict[str, Transform]) -> Transform:
         """What the samples need to become this field too: a person may choose it instead of the first.
@@ -178,23 +179,25 @@ class Decider:
     def _is_nothing(self, confidence: float, none: float) -> bool:
         return none > confidence and none >= self.weights.no_match
 
-    def _decision(self, confidence: float, none: float, problem: str | None, *, by_key: bool) -> Decision:
-        if not by_key and self._is_nothing(confidence, none):
-            return "no_match"
-        accepted = by_key or (self.space.canonical and confidence >= self.weights.accept)
-        return "accept" if accepted and problem is None else "review"
 
-
-def _has_unknown_code(transform: CodeMap, profile: Profile) -> bool:
-    known = {code.casefold() for code in transform.map}
-    return any(text and text.casefold() not in known for text in (str(each).strip() for each in profile.samples))
-
-
-def _needs_values(field: CanonicalField, declared: TypeGroup) -> bool:
-    """Whether only values can tell the transform: codes of a closed set, dates in a column of text."""
-    if field.type in ("date", "datetime"):
-        return declared not in ("date", "datetime")
-    return field.path in vocabularies()
+def _joined_evidence(need: Need) -> tuple[Evidence, ...]:
+    """What a transform does in which other columns take part, or that takes the column apart."""
+    transform = need.transform
+    match transform:
+        case Lookup():
+            said = f"the text stands in {transform.table}.{transform.column}"
+        case Concat(columns=columns) | Datetime(parts=columns) if columns:
+            said = f"{' and '.join(columns)} make it together"
+        case Transpose():
+            said = f"{transform.sphere}, {transform.cylinder} and {transform.axis} are read together, as minus cylinder"
+        case Split(pattern=pattern):
+            said = f"its texts hold {', '.join(re.compile(pattern).groupindex)}"
+        case Unpivot(constants=constants):
+            said = f"a record of its own with {', '.join(f'{name} {value}' for name, value in constants.items())}"
+        case _:
+            said = "read together with other columns"
+    score = 0.5 if need.doubt else 1.0
+    return (Evidence(signal="values", score=score, detail=f"{said}; {need.doubt}" if need.doubt else said),)
 
 
 def _put_first(
@@ -218,10 +221,6 @@ def _built(
         target_table=space.fields[at].table, target_column=space.fields[at].name, confidence=round(confidence, 4),
         transform=transform, evidence=evidence, instance=1,
     )  # fmt: skip
-
-
-def _is_label(column: Column, space: TargetSpace) -> bool:
-    return any(slot.atoms & {"name", "description"} for slot in space.lexicon.slots(column.name))
 
 
 def keys_decide(ranking: Ranking, space: TargetSpace) -> dict[int, int]:

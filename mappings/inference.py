@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from knowledge.canonical import LIMITS, CanonicalField
 from knowledge.glossary import code_spellings
 from mappings.kinds import Profile
-from mappings.schema import Boolean, CodeMap, Copy, Date, Datetime, Number, Phone, Scalar, Transform
+from mappings.schema import Boolean, CodeMap, Column, Copy, Date, Datetime, Number, Phone, Scalar, Transform, Unit
 from mappings.transforms.formats import Partial, parser
-from mappings.transforms.numbers import number_reader, read_decimal
+from mappings.transforms.numbers import number_reader, parted, read_decimal
+from mappings.units import scaled, with_words
+
+TWO_READINGS = "the values can be read in more than one way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """The samples allow several readings that say different things."""
+    """The samples allow several readings that say different things; `doubt` says which, where the readings do not."""
 
     readings: tuple[Transform, ...]
+    doubt: str = TWO_READINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,16 @@ _DAYS = (
 )  # fmt: skip
 _TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S.%f")
 _MOMENTS = (
-    "iso", "hl7", *(f"{day} {time}" for day in _DAYS[1:7] for time in _TIMES),
+    "iso", "hl7", *(f"{day} {time}" for day in (*_DAYS[1:10], *_DAYS[13:]) for time in _TIMES),
     "%d-%b-%Y %H:%M:%S",
 )  # fmt: skip
 
 
-def infer(field: CanonicalField, profile: Profile) -> Inferred:
-    """The transform that turns these samples into the field's values. Without samples a copy has to do."""
+def infer(field: CanonicalField, profile: Profile, column: Column | None = None) -> Inferred:
+    """The transform that turns these samples into the field's values. Without samples a copy has to do.
+
+    `column` says more than its values: its name may name the unit.
+    """
     if not profile.samples:
         return Known(Phone() if field.type == "phone" else Copy())
     match field.type:
@@ -62,9 +70,9 @@ def infer(field: CanonicalField, profile: Profile) -> Inferred:
         case "datetime":
             return infer_datetime(profile.samples)
         case "decimal" | "money" | "integer":
-            return infer_number(profile.samples, field)
+            return infer_number(profile.samples, field, column)
         case "boolean":
-            return infer_boolean(profile.samples)
+            return infer_boolean(profile.samples, blanks=column is not None and "" in column.samples)
         case "phone":
             return Known(Phone())
         case "code":
@@ -89,41 +97,104 @@ def infer_date(samples: Sequence[Scalar]) -> Inferred:
 def infer_datetime(samples: Sequence[Scalar]) -> Inferred:
     """The format of an instant; text without an offset is the practice's clock."""
     texts = _texts(samples)
-    if all(re.fullmatch(r"1\d{12}|[1-9]\d{11}", text) for text in texts):
-        return Known(Datetime(from_="epoch_ms", zone="utc"))
-    readings = _readings(texts, _MOMENTS)
+    since_1970 = _epoch(texts)
+    if since_1970 is not None:
+        return Known(Datetime(from_=since_1970, zone="utc"))
+    days_only = bool(texts) and all(re.fullmatch(r"\d{8}", text) for text in texts)  # HL7 could read them too
+    readings = [] if days_only else _readings(texts, _MOMENTS)
+    if readings and all("%y" in each for each in readings):  # which century?
+        return Ambiguous(tuple(Datetime(from_=each) for each in readings))
     if readings:
         return _one_or_all([Datetime(from_=each) for each in readings])
     days = _readings(texts, _DAYS)
     return _one_or_all([Date(from_=each) for each in days])
 
 
-def infer_number(samples: Sequence[Scalar], field: CanonicalField) -> Inferred:
-    """Decimal point or comma, for the whole column; a lone group of three digits could be either."""
+def _epoch(texts: Sequence[str]) -> str | None:
+    """Milliseconds or seconds since 1970; near that year, and before it, they have fewer digits or a sign."""
+    digits = [len(text.lstrip("-")) for text in texts if re.fullmatch(r"-?\d{1,13}", text)]
+    if not texts or len(digits) < len(texts):
+        return None
+    usual = sorted(digits)[len(digits) // 2]
+    if usual >= 11 and not any(text.startswith("0") for text in texts):
+        return "epoch_ms"
+    return "epoch" if usual in (9, 10) and max(digits) <= 10 else None
+
+
+def infer_number(samples: Sequence[Scalar], field: CanonicalField, column: Column | None = None) -> Inferred:
+    """Decimal point or comma, for the whole column; a lone group of three digits could be either.
+
+    With its `column` also the unit: what is usual of the field, a word behind the numbers, or the name tells.
+    """
     texts = [str(each) for each in samples if not isinstance(each, int | float)]
+    words = with_words(texts, field) if texts and column is not None else None
+    if words is not None:
+        return _in_words([parted(text)[0] for text in texts], words, field)
     if not texts:
-        return Known(Copy())
-    notations = (
-        Copy(), Number(decimal=","), Number(decimal=",", thousands="."), Number(decimal=".", thousands=","),
-        Number(decimal=",", thousands=" "), Number(decimal=".", thousands="'"),
-    )  # fmt: skip
-    shares = [(_share_read(texts, each, field), each) for each in notations]
+        return Known(Copy()) if column is None else _in_units([Copy()], list(map(str, samples)), field, column)
+    shares = [(_share_read(texts, each, field), each) for each in _NOTATIONS]
     best = max(share for share, _ in shares)
     if best < MOST:
         return Unread()
     fitting = [each for share, each in shares if share == best]
-    values = {tuple(_numbers(texts, each)): each for each in reversed(fitting)}  # the plainest of equal readings stays
-    return _one_or_all([each for each in fitting if each in values.values()])
+    if column is not None:
+        typed = [str(each) for each in samples if isinstance(each, int | float)]
+        return _in_units(fitting, [*texts, *typed], field, column)
+    return _one_or_all(_different(texts, fitting))
 
 
-def infer_boolean(samples: Sequence[Scalar]) -> Inferred:
-    """Spellings of true and false in six languages; the default ones where they do."""
+_NOTATIONS: tuple[Transform, ...] = (
+    Copy(), Number(decimal=","), Number(decimal=",", thousands="."), Number(decimal=".", thousands=","),
+    Number(decimal=",", thousands=" "), Number(decimal=".", thousands="'"),
+)  # fmt: skip
+
+
+def _different(texts: Sequence[str], readings: Sequence[Transform]) -> list[Transform]:
+    """The readings that say different things; of equal ones the plainest stays."""
+    values = {tuple(_numbers(texts, each)): each for each in reversed(readings)}
+    return [each for each in readings if each in values.values()]
+
+
+def _in_units(notations: Sequence[Transform], texts: Sequence[str], field: CanonicalField, column: Column) -> Inferred:
+    """Each notation in each unit that gives usual numbers; a doubt of both kinds names all of them."""
+    found = [
+        reading
+        for each in _different(texts, notations)
+        for reading in scaled(each, _numbers(texts, each), field, column)
+    ]
+    if not found:
+        return Ambiguous(tuple(notations[:1]), "the numbers are not usual of this in any unit")
+    if len(found) > 1 and len(_different(texts, notations)) == 1:
+        return Ambiguous(tuple(found), "the numbers do not say in which unit they stand")
+    return _one_or_all(found)
+
+
+def _in_words(numbers: Sequence[str], words: dict[str, str], field: CanonicalField) -> Inferred:
+    """Numbers with units behind them: what is left must be read, in one notation."""
+    inferred = infer_number(numbers, field)
+    readings = inferred.readings if isinstance(inferred, Ambiguous) else ()
+    if isinstance(inferred, Known):
+        readings = (inferred.reading,)
+    return _one_or_all(
+        [Unit(decimal=_notation(each)[0], thousands=_notation(each)[1], words=words) for each in readings]
+    )
+
+
+def infer_boolean(samples: Sequence[Scalar], *, blanks: bool = False) -> Inferred:
+    """Spellings of true and false in six languages; the default ones where they do.
+
+    `blanks`: the column also holds empty texts (not nulls), which mean false where no other spelling of it is seen.
+    """
     texts = {text.casefold() for text in _texts(samples)}
-    plain = Boolean()
-    if texts <= {*plain.true, *plain.false}:
-        return Known(plain)
     spellings = code_spellings()["boolean"]
     known = {text: spellings[text] for text in texts if text in spellings}
+    plain = Boolean()
+    if blanks and set(known.values()) == {"true"} and len(known) == len(texts) == 1:
+        # where only one mark is seen, an empty text is the other
+        true = tuple(dict.fromkeys([*known, *plain.true]))
+        return Known(Boolean(true=true, false=("", *plain.false)))
+    if texts <= {*plain.true, *plain.false}:
+        return Known(plain)
     if len(known) < MOST * len(texts) or len(texts) > 3:
         return Unread()
     true = tuple(dict.fromkeys([*(text for text, word in known.items() if word == "true"), *plain.true]))
@@ -139,7 +210,7 @@ def infer_codes(samples: Sequence[Scalar], field: CanonicalField) -> Inferred:
     texts = _texts(samples)
     seen = {text.casefold(): text for text in texts}
     words = _sexes(set(seen)) if field.path == "Patient.sex" else {}
-    found = {text: words.get(folded, spellings.get(folded)) for folded, text in seen.items()}
+    found = {text: words.get(folded) or _meaning(folded, spellings) for folded, text in seen.items()}
     known = {text: word for text, word in found.items() if word is not None}
     covered = sum(text in known for text in texts) / len(texts)
     if covered < MOST:
@@ -153,6 +224,13 @@ def infer_codes(samples: Sequence[Scalar], field: CanonicalField) -> Inferred:
         each: word for each, word in unseen.items() if each.casefold() not in seen and (not wordy or len(each) > 2)
     }
     return Known(CodeMap(map={**known, **others}))
+
+
+def _meaning(text: str, spellings: Mapping[str, str]) -> str | None:
+    """The word that a spelling means, in either gender and number (Romance participles agree with what they tell of)."""
+    stem = text.removesuffix("s")
+    forms = (text, stem, stem.removesuffix("e"), f"{stem[:-1]}o" if stem.endswith("a") else text)
+    return next((spellings[form] for form in forms if len(form) > 3 and form in spellings), spellings.get(text))
 
 
 # HL7 table 0001, GDT 3.x, German civil status (divers)
@@ -199,7 +277,7 @@ def _notation(transform: Transform) -> tuple[str, str]:
     return (transform.decimal, transform.thousands) if isinstance(transform, Number) else (".", "")
 
 
-def _numbers(texts: Sequence[str], transform: Transform) -> list[object]:
+def _numbers(texts: Sequence[str], transform: Transform) -> list[Decimal | None]:
     decimal, thousands = _notation(transform)
     pattern = number_reader(decimal, thousands)
     return [read_decimal(text.strip().rstrip("°"), pattern, decimal, thousands) for text in texts]
@@ -208,5 +286,5 @@ def _numbers(texts: Sequence[str], transform: Transform) -> list[object]:
 def _share_read(texts: Sequence[str], transform: Transform, field: CanonicalField) -> float:
     limits = LIMITS.get(field.name)
     read = [number for number in _numbers(texts, transform) if number is not None]
-    possible = [n for n in read if limits is None or limits[0] <= n <= limits[1]]  # type: ignore[operator]
+    possible = [n for n in read if limits is None or limits[0] <= n <= limits[1]]
     return len(possible if len(possible) >= MOST * len(read) else read) / len(texts)

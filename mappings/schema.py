@@ -130,10 +130,16 @@ class Phone(Frozen):
 
 
 class Unit(Frozen):
-    """A number times `factor` (five-minute slots to minutes: 5)."""
+    """A number times `factor` (five-minute slots to minutes: 5; seconds: 1/60), in either notation.
+
+    `words` are units that a source writes behind its numbers, with their factors; any other word is refused.
+    """
 
     kind: Literal["unit"] = "unit"
     factor: str = "1"
+    decimal: Literal[".", ","] = "."
+    thousands: str = ""
+    words: dict[str, str] = {}
 
 
 class Concat(Frozen):

@@ -10,7 +10,6 @@ from mappings.deciding import Decider
 from mappings.engine import rank
 from mappings.hinting import Verdict, check_hint, parse_target
 from mappings.inference import Known, infer
-from mappings.joining import join_times
 from mappings.kinds import Profile
 from mappings.model import shipped_weights
 from mappings.records import PracticeFacts
@@ -96,8 +95,7 @@ def _engine_lines(
         raise BadInput("the target schema", "has no column to map to", "Give at least one table with one column.")
     weights = shipped_weights()
     ranking = rank(source, space, weights)
-    lines = Decider(ranking, space, weights, practice, top_k).lines()
-    return join_times(lines, ranking.signals.reading) if space.canonical else lines
+    return Decider(ranking, space, weights, practice, top_k).lines()
 
 
 def _by_column(hints: Sequence[Hint]) -> dict[tuple[str, str], list[Hint]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from knowledge.canonical import EXTRA, CanonicalField, canonical_model
@@ -110,8 +111,10 @@ def value_writer(mapping: FieldMapping, practice: PracticeFacts) -> Callable[[Js
             return lambda value: value if value is None else national(str(value), region)
         case Number(decimal=decimal, divisor=divisor):
             return lambda value: _number(value, Decimal(divisor), decimal)
-        case Unit(factor=factor):
-            return lambda value: _number(value, 1 / Decimal(factor), ".")
+        case Unit(factor=factor, decimal=decimal):
+            inverse = 1 / Fraction(factor)
+            times = Decimal(inverse.numerator) / inverse.denominator
+            return lambda value: _number(value, times, decimal)
     return lambda value: value
 
 

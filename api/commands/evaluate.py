@@ -21,7 +21,7 @@ class Asked:
     rounds: int
 
 
-SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing")
+SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing", "transforms")
 
 
 def run_eval(suite: str, sets: str | None, rounds: int, *, as_json: bool) -> int:
@@ -83,7 +83,14 @@ def _billing(_: Asked) -> tuple[BaseModel, str, bool]:
     return report, billing.as_text(report), report.good
 
 
+def _transforms(_: Asked) -> tuple[BaseModel, str, bool]:
+    from evals.suites import transforms
+
+    report = transforms.run()
+    return report, transforms.as_text(report), report.good
+
+
 _RUNNERS: dict[str, Callable[[Asked], tuple[BaseModel, str, bool]]] = {
     "mapping": _mapping, "detection": _detection, "onboarding": _onboarding, "diagnosis": _diagnosis,
-    "healing": _healing, "billing": _billing,
+    "healing": _healing, "billing": _billing, "transforms": _transforms,
 }  # fmt: skip

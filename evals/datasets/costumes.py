@@ -202,6 +202,18 @@ def other_reading(transform: Transform, samples: Sequence[Scalar]) -> Transform 
     return transform.model_copy(update={"from_": swapped}) if any(one != two for one, two in pairs) else None
 
 
+def as_cents(transform: Transform, samples: Sequence[Scalar]) -> Transform | None:
+    """Amounts of money without a fraction can as well be cents."""
+    plain = transform if isinstance(transform, Number) else Number()
+    whole = plain.model_copy(update={"divisor": 1})
+    pattern = rf"[+-]?[\d{re.escape(whole.thousands)}]+(?:{re.escape(whole.decimal)}0*)?|\d+\.0"
+    texts = [str(each).strip() for each in samples if each not in (None, "")]
+    fractions = any(isinstance(each, float) and each % 1 for each in samples)
+    if fractions or not texts or not all(re.fullmatch(pattern, text) for text in texts):
+        return None
+    return whole.model_copy(update={"divisor": 100}) if plain.divisor == 1 else whole
+
+
 def draw_dress(language: str, random: Random, *, machine: bool) -> Dress:
     """One system's way of writing; `machine`: an interface that writes ISO dates and native numbers."""
     local = {"en": "%m/%d/%Y", "de": "%d.%m.%Y"}.get(language, "%d/%m/%Y")

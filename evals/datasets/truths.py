@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals.datasets.costumes import Dress
+from evals.datasets.costumes import Dress, other_reading
 from evals.datasets.notation import NotedColumn
 from evals.datasets.plans import Planned
 from evals.labelled import Target, TransformTruth
 from knowledge.canonical import CanonicalField, canonical_model
-from mappings.schema import Boolean, Concat, Datetime, Lookup, Scalar, Split, Table, Transform, Transpose, Unpivot
+from mappings.schema import (
+    Boolean,
+    CodeMap,
+    Concat,
+    Datetime,
+    Lookup,
+    Scalar,
+    Split,
+    Table,
+    Transform,
+    Transpose,
+    Unit,
+    Unpivot,
+)
 
 _MEASURED = {
     "pressure": "intraocular_pressure", "acuity": "visual_acuity", "keratometry": "keratometry", "objective_sphere": "refraction",
@@ -53,6 +66,13 @@ def single_truth(noted: NotedColumn, canonical: CanonicalField, own: Transform) 
     return own
 
 
+def is_told(transform: Transform, kind: str) -> bool:
+    """Whether values and names tell the transform; what a number stands for, and how long a slot is, they do not."""
+    if isinstance(transform, Unit):
+        return not kind.startswith("slots")
+    return not isinstance(transform, CodeMap) or any(len(code) > 2 for code in transform.map)
+
+
 def joined_truths(view: TableView, alone: dict[str, TransformTruth]) -> dict[str, TransformTruth]:
     """The truths of a table, with joins in place; a column whose partners have no samples has no truth."""
     found: dict[str, TransformTruth] = {}
@@ -72,6 +92,8 @@ def _joined(view: TableView, noted: NotedColumn, name: str, kind: str, alone: Tr
     if _is_turned(view, kind):
         return _transposed(view, kind, alone)
     sharing = view.sharing(noted.label.target)
+    if isinstance(alone.transform, Unpivot):  # a measurement of its own, whatever else is measured
+        return alone
     if noted.label.target is not None and len(sharing) > 1 and name in sharing:
         return _concat(view, noted.label.target, sharing)
     return alone
@@ -108,7 +130,9 @@ def _moment(view: TableView, kind: str, alone: TransformTruth) -> TransformTruth
     )
     # this column's own gaps are the other's too; a gap in the value was a gap in one of both
     form = f"{view.dress.part_day} {view.dress.part_clock}"
-    return TransformTruth(Datetime(from_=form, parts=(day, clock)), values)
+    transform = Datetime(from_=form, parts=(day, clock))
+    texts = [f"{one} {other}" for one, other in zip(days, clocks, strict=True) if one and other]
+    return TransformTruth(transform, values, other_reading(transform, texts))
 
 
 def _transposed(view: TableView, kind: str, alone: TransformTruth) -> TransformTruth | None:

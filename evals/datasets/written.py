@@ -6,13 +6,13 @@ from decimal import Decimal
 from random import Random
 from typing import Protocol
 
-from evals.datasets.costumes import Costume, Dress, canonical_value, other_reading
+from evals.datasets.costumes import Costume, Dress, as_cents, canonical_value, other_reading
 from evals.datasets.facts import Fact, Row
 from evals.datasets.kinds import kind_of
 from evals.datasets.naming import Naming
 from evals.datasets.notation import NotedColumn
 from evals.datasets.plans import Manner, Planned
-from evals.datasets.truths import TableView, joined_truths, single_truth
+from evals.datasets.truths import TableView, is_told, joined_truths, single_truth
 from evals.labelled import TransformTruth
 from knowledge.canonical import CanonicalField, canonical_model
 from mappings.schema import Column, Copy, Scalar, Table
@@ -110,7 +110,14 @@ class WrittenTable:
         if canonical is not None and not texts and any(value not in (None, "") for value in raw):
             values = self._values(noted, kind, canonical, raw, meant)
             transform = single_truth(noted, canonical, costume.transform)
-            self.truths[self.planned.names[at]] = TransformTruth(transform, values, other_reading(transform, raw))
+            other = as_cents(transform, raw) if kind == "money" else other_reading(transform, raw)
+            self.truths[self.planned.names[at]] = TransformTruth(
+                transform,
+                values,
+                other,
+                self._parts(noted, kind, raw),
+                is_told(transform, kind),
+            )
         return tuple(raw)
 
     def _values(
@@ -121,6 +128,16 @@ class WrittenTable:
             return tuple(None if value is None else str(value).strip() for value in raw)
         kept = [None if value is None else self._meaning(noted, fact) for value, fact in zip(raw, meant, strict=True)]
         return tuple(canonical_value(fact, canonical, self.system.language) for fact in kept)
+
+    def _parts(self, noted: NotedColumn, kind: str, raw: list[Scalar]) -> dict[str, tuple[Scalar, ...]]:
+        """What a name written the other way round says of each part."""
+        if kind != "reversed":
+            return {}
+        pairs = list(zip(self.rows, raw, strict=True))
+        return {
+            field: tuple(None if value is None else str(row.fact(fact)) for row, value in pairs)
+            for field, fact in (("first_name", "first"), ("last_name", "last"))
+        }
 
     def _is_turned(self, kind: str) -> bool:
         return (

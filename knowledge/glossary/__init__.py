@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from importlib.resources import files
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
@@ -51,3 +53,53 @@ def code_spellings() -> dict[str, dict[str, str]]:
 
 def _inverted(spellings: dict[str, list[str]]) -> dict[str, str]:
     return {each.casefold(): key for key, each_of in spellings.items() for each in each_of}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a field of numbers holds: its `unit`, what is usual in it, its step, other units with their factors, and which of
+    these are counted in whole numbers."""
+
+    unit: str
+    usual: tuple[Fraction, Fraction]
+    step: Fraction | None
+    others: dict[str, Fraction]
+    counted: frozenset[str]
+
+
+@cache
+def quantities() -> dict[str, Quantity]:
+    """Quantities by field name."""
+    raw = read_data("units.yaml")
+    units = cast("dict[str, str]", raw["units"])
+    found: dict[str, Quantity] = {}
+    for name, each in cast("dict[str, dict[str, Any]]", raw["quantities"]).items():
+        low, high = each["usual"]
+        step = Fraction(each["step"]) if "step" in each else None
+        others = {unit: Fraction(factor) for unit, factor in each["others"].items()}
+        quantity = Quantity(
+            units.get(name, ""), (Fraction(low), Fraction(high)), step, others, frozenset(each.get("counted", ()))
+        )
+        found |= dict.fromkeys(each["fields"], quantity)
+    return found
+
+
+@cache
+def unit_spellings() -> dict[str, str]:
+    """Units by casefolded spelling."""
+    return _inverted(cast("dict[str, list[str]]", read_data("units.yaml")["spellings"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """What stands before and behind names of persons, casefolded and without dots."""
+
+    titles: tuple[str, ...]
+    suffixes: tuple[str, ...]
+
+
+@cache
+def persons() -> Persons:
+    """Titles and suffixes of names."""
+    raw = cast("dict[str, list[str]]", read_data("persons.yaml"))
+    return Persons(tuple(raw["titles"]), tuple(raw["suffixes"]))

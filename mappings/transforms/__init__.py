@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from knowledge.canonical import CanonicalField
@@ -11,7 +10,7 @@ from mappings.schema import Boolean, CodeMap, Constant, Date, Datetime, Number, 
 from mappings.transforms.codes import boolean_converter, code_map_converter
 from mappings.transforms.copying import copy_converter
 from mappings.transforms.dates import date_converter, datetime_converter
-from mappings.transforms.numbers import number_converter
+from mappings.transforms.numbers import number_converter, unit_converter
 from mappings.transforms.phones import phone_converter
 from mappings.transforms.values import Bad, Convert, Doubtful, Outcome, remembering
 
@@ -37,8 +36,8 @@ def _convert(transform: Transform, field: CanonicalField, practice: PracticeFact
             return datetime_converter(format_, empty, word, as_day=field.type == "date", practice_zone=zone)
         case Number(decimal=decimal, thousands=thousands, divisor=divisor):
             return number_converter(field, decimal=decimal, thousands=thousands, divisor=divisor)
-        case Unit(factor=factor):
-            return number_converter(field, factor=Decimal(factor))
+        case Unit():
+            return unit_converter(transform, field)
         case Boolean():
             return boolean_converter(transform)
         case CodeMap():

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from mappings.schema import Concat, Datetime, FieldMapping, Lookup, Transpose
 from mappings.transforms.formats import written
-from mappings.transforms.numbers import number_reader, read_decimal
+from mappings.transforms.numbers import ZERO_POWER, number_reader, read_decimal
 from mappings.transforms.values import IMPOSSIBLE, Bad, text_of
 
 Values = Mapping[str, object]
@@ -117,11 +117,13 @@ def index_rows(rows: Sequence[Values], on: str) -> dict[str, Values]:
 _POINT, _COMMA = number_reader(".", ""), number_reader(",", "")
 
 
-def _power(raw: object) -> Decimal | None:
+def power(raw: object) -> Decimal | None:
     """Dioptres or degrees; a comma can only be the decimal mark here, since no power has thousands."""
     text = text_of(raw)
     if text is None:
         return None
+    if text.casefold() in ZERO_POWER:
+        return Decimal()
     text = text.rstrip("°").strip()
     read = read_decimal(text, _POINT, ".", "")
     return read if read is not None else read_decimal(text, _COMMA, ",", "")
@@ -132,15 +134,16 @@ def _transpose(transform: Transpose) -> Read:
     part = transform.part
 
     def read(values: Values, lookups: Lookups) -> object:
-        own = values.get(getattr(transform, part))
-        cylinder = _power(values.get(transform.cylinder))
+        raw = values.get(getattr(transform, part))
+        own, cylinder = power(raw), power(values.get(transform.cylinder))
+        if own is None:
+            return raw  # nothing, or refused with its reason later
         if cylinder is None or cylinder <= 0:
             return own
         if part == "cylinder":
-            return -cylinder
-        power = _power(own)
-        if power is None or part == "sphere":
-            return power if power is None else power + cylinder
-        return power + 90 if power <= 90 else power - 90
+            return -own
+        if part == "sphere":
+            return own + cylinder
+        return own + 90 if own <= 90 else own - 90
 
     return read

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from fractions import Fraction
 
 from knowledge.canonical import LIMITS, CanonicalField
+from mappings.schema import Unit
 from mappings.transforms.values import IMPOSSIBLE, Bad, Convert, Outcome, plain_number, text_of
 
 NO_NUMBER = Bad(IMPOSSIBLE, "not a number in the mapping's notation")
 NOT_WHOLE = Bad(IMPOSSIBLE, "a fraction, where only whole numbers are possible")
+OTHER_UNIT = Bad(IMPOSSIBLE, "a unit that the mapping does not name")
 OUT_OF_BOUNDS = Bad(IMPOSSIBLE, "outside the bounds of what is possible")
 
 # Prescriptions write a power of zero in words (ophthalmic optics: plano, dioptre sphere).
-_ZERO_POWER = frozenset({"plano", "pl", "plan", "ds", "sph", "∞"})
+ZERO_POWER = frozenset({"plano", "pl", "plan", "ds", "sph", "∞"})
 _CURRENCY = re.compile(r"^(?:[€$£]|EUR|USD|GBP|CHF|R\$)\s*|\s*(?:[€$£]|EUR|USD|GBP|CHF)$")
 _CENT = Decimal("0.01")
+_MEASURED = re.compile(r"([+−-]?[\d.,' ]*\d)\s*([^\W\d_]+\.?|°)")
 
 
 def number_reader(decimal: str, thousands: str) -> re.Pattern[str]:
@@ -55,7 +59,7 @@ def number_converter(
             text = text_of(raw)
             if text is None:
                 return None
-            if powers and text.casefold() in _ZERO_POWER:
+            if powers and text.casefold() in ZERO_POWER:
                 return "0"
             read = read_decimal(text.rstrip("°").strip(), pattern, decimal, thousands)
             if read is None:
@@ -66,6 +70,40 @@ def number_converter(
         return as_number(number * factor / divisor if factor != 1 or divisor != 1 else number, field)
 
     return convert
+
+
+def unit_converter(unit: Unit, field: CanonicalField) -> Convert:
+    """To the field's unit, by the factor of the word behind the number, or by the column's own where none stands there."""
+    plain = _scaled(unit, unit.factor, field)
+    if not unit.words:
+        return plain
+    named = {word.casefold(): _scaled(unit, factor, field) for word, factor in unit.words.items()}
+
+    def convert(raw: object) -> Outcome:
+        number, word = parted(raw) if isinstance(raw, str) else (raw, "")
+        if not word:
+            return plain(number)
+        by_word = named.get(word)
+        return OTHER_UNIT if by_word is None else by_word(number)
+
+    return convert
+
+
+def _scaled(unit: Unit, factor: str, field: CanonicalField) -> Convert:
+    exact = Fraction(factor)
+    return number_converter(
+        field,
+        decimal=unit.decimal,
+        thousands=unit.thousands,
+        factor=Decimal(exact.numerator),
+        divisor=exact.denominator,
+    )
+
+
+def parted(text: str) -> tuple[str, str]:
+    """The number and the casefolded word behind it."""
+    found = _MEASURED.fullmatch(text.strip())
+    return (text, "") if found is None else (found[1], found[2].casefold().rstrip("."))
 
 
 def as_number(number: Decimal, field: CanonicalField) -> Outcome:
