@@ -19,6 +19,7 @@ class Asked:
 
     sets: str | None
     rounds: int
+    say: Callable[[str], None]
 
 
 SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing", "transforms")
@@ -34,7 +35,7 @@ def run_eval(suite: str, sets: str | None, rounds: int, *, as_json: bool) -> int
     failed = False
     for name in SUITES if suite == "all" else (suite,):
         output.say(f"Running {name} …")
-        report, text, good = _RUNNERS[name](Asked(sets, rounds))
+        report, text, good = _RUNNERS[name](Asked(sets, rounds, output.say))
         output.line({"suite": name, "good": good, **report.model_dump(mode="json")})
         output.text(text)
         failed = failed or not good
@@ -62,17 +63,17 @@ def _onboarding(_: Asked) -> tuple[BaseModel, str, bool]:
     return report, onboarding.as_text(report), report.good
 
 
-def _diagnosis(_: Asked) -> tuple[BaseModel, str, bool]:
+def _diagnosis(asked: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import diagnosis
 
-    report = run(diagnosis.run)
+    report = run(lambda: diagnosis.run(asked.say))
     return report, diagnosis.as_text(report), report.good
 
 
 def _healing(asked: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import healing
 
-    report = run(lambda: healing.run(asked.rounds))
+    report = run(lambda: healing.run(asked.rounds, asked.say))
     return report, healing.as_text(report), report.good
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from evals.suites.healing_cases import CASES
 from evals.suites.healing_rounds import Round
-from evals.suites.playing import live_all_quietly, play_all
+from evals.suites.playing import Say, live_all_quietly, play_all, silent
 from evals.suites.quiet_days import QuietDays
 from evals.suites.quiet_weeks import QuietWeeks, live_weeks
 
@@ -59,12 +59,15 @@ def _f1(rounds: Sequence[Round], cause: str) -> float:
     return 2 * both / (named + injected) if named + injected else 0.0
 
 
-async def run() -> DiagnosisReport:
-    """Play every case until its cause is named, and look at every system in a week in which nothing is wrong."""
+async def run(say: Say = silent) -> DiagnosisReport:
+    """Play every case until its cause is named, and look at every system in a week in which nothing is wrong.
+
+    `say` hears how far it is.
+    """
     began = monotonic()
     weeks = asyncio.get_running_loop().run_in_executor(None, live_weeks)
-    rounds = await play_all(to_the_end=False)
-    quiet = await live_all_quietly(sorted({each.system for each in CASES}))
+    rounds = await play_all(to_the_end=False, say=say)
+    quiet = await live_all_quietly(sorted({each.system for each in CASES}), say)
     return DiagnosisReport(rounds=rounds, quiet=quiet, weeks=await weeks, seconds=round(monotonic() - began, 1))
 
 

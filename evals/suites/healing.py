@@ -15,7 +15,7 @@ from rich.table import Table
 from evals.suites.healing_cases import CASES
 from evals.suites.healing_rounds import Round
 from evals.suites.planning_soak import ROUNDS, PlanningSoak, soak
-from evals.suites.playing import play_all
+from evals.suites.playing import Say, play_all, silent
 
 HEALED, RECOVERY_SECONDS = 0.90, 5.0  # design.md
 
@@ -91,10 +91,10 @@ class HealingReport(BaseModel):
         return not wrong and self.right == 1.0 and self.healed >= HEALED and quick
 
 
-async def run(rounds: int = ROUNDS) -> HealingReport:
-    """Play every case to its end, and plan for so many `rounds` of made-up evidence."""
+async def run(rounds: int = ROUNDS, say: Say = silent) -> HealingReport:
+    """Play every case to its end, and plan for so many `rounds` of made-up evidence; `say` hears how far it is."""
     began = monotonic()
-    played = await play_all(to_the_end=True)
+    played = await play_all(to_the_end=True, say=say)
     healings = [
         Healing(round=each, risk=case.risk, ends=case.ends, returns=case.returns is not None)
         for case, each in zip(CASES, played, strict=True)

@@ -15,7 +15,7 @@ from tools.sync.anomalies import FEWEST
 
 Inject = Callable[[Patient], Awaitable[None]]
 SLOW_SECONDS = 0.4  # of every packet, each way
-PAGE_SECONDS, ROW_SECONDS = 2.0, 0.07  # how long we wait for a page, what a row takes
+PAGE_SECONDS, ROW_SECONDS = 1.2, 0.04  # how long we wait for a page, what a row takes
 SHORT_SECONDS = 1.0  # how long we wait for a server that says nothing
 
 
@@ -93,7 +93,7 @@ async def is_too_slow(patient: Patient) -> None:
 async def is_slow_by_the_row(patient: Patient) -> None:
     """Much has changed, and a page of it takes longer than we wait, while a single row comes at once."""
     await patient.set(timeout_seconds=PAGE_SECONDS)
-    await patient.work(150)
+    await patient.work(150, ordinary=True)
     await patient.suffer("upstream.slow", row_seconds=ROW_SECONDS)
 
 

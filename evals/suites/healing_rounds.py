@@ -22,7 +22,7 @@ class Round(BaseModel):
     `harm`: it was reported healed while the store was not the truth. `wrong_after` are the differences after the fault
     had ended and the streams had run again, `worse` those that were not there before the case. `doubled` are the causes
     of which more than one incident was active; `unmannered` what the simulator counted that nobody may do;
-    `recovery_seconds` is what the way back to green took beyond the remedy's own time (a wait, a reading), None where a
+    `seconds` is what healing took, `took` the whole case; `recovery_seconds` is what the way back to green took beyond the remedy's own time (a wait, a reading), None where a
     person has to act first; `remedy_state` is what following the remedy said in the end, `after_return` what it said when
     the same cause came back while it was followed.
     """
@@ -37,6 +37,7 @@ class Round(BaseModel):
     probability: float
     supporting: int
     seconds: float = 0.0
+    took: float = 0.0
     harm: list[str] = []
     wrong_after: list[str] = []
     worse: list[str] = []
@@ -51,6 +52,7 @@ class Round(BaseModel):
 
 async def play(patient: Patient, case: Case, *, to_the_end: bool = True) -> Round:
     """Inject, let runs fail, heal, compare; then let the fault end, and compare again."""
+    started = monotonic()
     manners = await patient.counts()
     before = set(await patient.wrong()) if to_the_end else set()
     await case.inject(patient)
@@ -78,6 +80,7 @@ async def play(patient: Patient, case: Case, *, to_the_end: bool = True) -> Roun
             seen.after_return = await _state_of(patient, report)
         await _end(patient, case, seen, report)
         seen.worse = sorted(set(seen.harm + seen.wrong_after) - before)
+    seen.took = monotonic() - started
     seen.unmannered = _bad_manners(manners, await patient.counts())
     return seen
 
