@@ -8,6 +8,7 @@ import pytest
 
 from knowledge.catalogue import manifest_of
 from knowledge.manifest import Paging
+from tools.diagnosis.evidence import page_facts
 from tools.errors import CursorLost
 from tools.protocols.http import open_http
 from tools.protocols.paging import ListSource, Place, take_turn
@@ -48,3 +49,15 @@ async def test_a_place_that_counts_larger_pages_is_no_place_any_more() -> None:
     async with open_http("http://127.0.0.1:1") as http:
         with pytest.raises(CursorLost):
             await take_turn(http, source, Place(at=3, rows=200))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found", "facts"),
+    [
+        (4.0, 250, {"probe.page": "slow", "page.rows": "250", "page.seconds": "4.00"}),
+        (4.0, 25, {"probe.slow": "4.0 s for 25 rows"}),  # a page of 25 would be the same page
+        (1.0, 250, {}),  # not far from what is usual
+    ],
+)
+def test_a_page_of_few_rows_is_not_slow_by_the_row(seconds: float, found: int, facts: dict[str, str]) -> None:
+    assert page_facts(seconds, found, 250, 0.6) == facts

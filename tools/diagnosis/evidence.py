@@ -17,7 +17,7 @@ from tools.diagnosis.lost_columns import LostColumn, find_lost_columns
 from tools.diagnosis.moved_database import MovedDatabase, find_moved_database
 from tools.diagnosis.network_path import follow_path
 from tools.errors import ColumnMissing, RateLimited, TimedOut, WrongDatabase
-from tools.remedies.smaller_pages import rows_a_page
+from tools.remedies.smaller_pages import rows_a_page, smaller
 from tools.store.errors import FencedOut, RunAbandoned
 from tools.store.models import DeadLetter, Integration, Run
 from tools.store.open import Store
@@ -163,19 +163,30 @@ async def _note_page(session: SyncSession, evidence: Evidence) -> None:
         return
     began, told = monotonic(), evidence.facts.get("pace.usual_seconds")
     try:
-        await read_a_page(session, streams[0])
+        found = await read_a_page(session, streams[0])
     except (TimedOut, CircuitOpen):
         evidence.facts |= {"probe.page": TimedOut.code, "page.rows": str(rows)}
         return
-    seconds = monotonic() - began
-    if seconds >= SLOW_SECONDS and is_slow(seconds, float(told) if told else None):
-        evidence.facts |= {"probe.page": "slow", "page.rows": str(rows), "page.seconds": f"{seconds:.2f}"}
+    evidence.facts |= page_facts(monotonic() - began, found, rows, float(told) if told else None)
 
 
-async def read_a_page(session: SyncSession, stream: str) -> None:
-    """The page that the next run begins with; nothing is kept."""
+def page_facts(seconds: float, found: int, rows: int, usual: float | None) -> dict[str, str]:
+    """What a page says that took so many `seconds`: `found` rows of the `rows` it may have; `usual` in seconds.
+
+    With few rows it is no slowness by the row: smaller pages would be the same page.
+    """
+    if seconds < SLOW_SECONDS or not is_slow(seconds, usual):
+        return {}
+    if found <= (smaller(rows) or rows):
+        return {"probe.slow": f"{seconds:.1f} s for {found} rows"}
+    return {"probe.page": "slow", "page.rows": str(rows), "page.seconds": f"{seconds:.2f}"}
+
+
+async def read_a_page(session: SyncSession, stream: str) -> int:
+    """The page that the next run begins with; nothing is kept but how many rows it has."""
     state = await session.store.streams.get(session.integration.id, stream)
-    await session.adapter.read_page(stream, Cursor.model_validate(state.cursor) if state.cursor else None)
+    page = await session.adapter.read_page(stream, Cursor.model_validate(state.cursor) if state.cursor else None)
+    return len(page.rows)
 
 
 def _ends_on_the_way(evidence: Evidence) -> bool:
