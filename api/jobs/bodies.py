@@ -129,8 +129,9 @@ class Bodies:
         return {"queued": done.queued, "sent": done.sent, "failed": done.failed}
 
     async def purge(self) -> None:
-        """Forget what ended long ago: jobs, and messages of webhooks."""
+        """Forget what ended long ago: jobs, workers that died, and messages of webhooks."""
         await self.jobs.purge()
+        await self.stores.workers.forget_silent()
         for tenant in await self.stores.tenants():
             store = await self.stores.of(tenant)
             await store.webhooks.purge(timedelta(days=store.settings.webhook_days))

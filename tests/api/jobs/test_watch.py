@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from api.jobs.bodies import SETTLED, Bodies
 from tools.clock import utc_now
@@ -15,6 +16,7 @@ from tools.store.across import QUIET
 from tools.store.holders import process_holder
 from tools.store.models import DUE_NOW, StreamState
 from tools.store.open import Store, Stores, open_stores
+from tools.store.operation_tables import WORKERS
 from tools.store.settings import Settings
 
 LATER = QUIET + timedelta(seconds=5)
@@ -78,6 +80,15 @@ async def test_overdue_streams_are_named_by_a_worker_that_was_awake_for_long_eno
     for _ in range(2):
         await bodies(stores, jobs, SETTLED * 2).watch()
     assert [each.root_cause for each in await store.incidents.list(integration)] == ["queue.backlog"]
+
+
+async def test_a_worker_that_died_days_ago_is_forgotten(store_settings: Settings, stores: Stores, jobs: Jobs) -> None:
+    async with open_stores(store_settings, clock=lambda: utc_now() - timedelta(days=2)) as then:
+        await then.workers.beat("gone", process_holder())
+    await stores.workers.beat("here", process_holder())
+    await bodies(stores, jobs).purge()
+    async with stores._database.reading() as connection:
+        assert (await connection.scalars(select(WORKERS.c.executor))).all() == ["here"]
 
 
 async def test_a_failing_practice_is_looked_after_once_until_something_is_new(stores: Stores) -> None:
