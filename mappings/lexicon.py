@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import cast
 
 from rapidfuzz import fuzz, process
@@ -288,8 +287,3 @@ def lexicon() -> Lexicon:
 def _listed(languages: dict[str, str]) -> Iterable[tuple[str, str]]:
     for language, terms in languages.items():
         yield from ((language, term) for term in (terms or "").split(",") if term.strip())
-
-
-def glossary_files() -> list[str]:
-    """The names of the glossary's term files."""
-    return sorted(each.name for each in (files("knowledge") / "glossary" / "terms").iterdir())

@@ -194,13 +194,6 @@ class FileTruncated(PmsError):
 
 
 @dataclass(eq=False)
-class PoisonRecord(PmsError):
-    code: ClassVar[str] = "data.poison_record"
-    cause: ClassVar[str] = "{where} cannot be parsed: {detail}."
-    mend: ClassVar[str] = "Correct it at the source, then replay the dead letter."
-
-
-@dataclass(eq=False)
 class ShareUnavailable(PmsError):
     code: ClassVar[str] = "file.share_unavailable"
     cause: ClassVar[str] = "The folder {where} cannot be reached. {detail}"

@@ -59,10 +59,6 @@ class Message:
         """Message type and event, `ADT^A04`."""
         return f"{self.header.value(9, 1)}^{self.header.value(9, 2)}"
 
-    @property
-    def control_id(self) -> str:
-        return self.header.value(10)
-
     def first(self, name: str) -> Segment | None:
         return next((each for each in self.segments if each.name == name), None)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import quoted_name
-
 
 @dataclass(frozen=True, slots=True)
 class ReflectedColumn:
@@ -37,10 +35,6 @@ class Relation:
     def label(self) -> str:
         """How we name it: with its schema where that is not the default one."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
-
-    @property
-    def quoted_schema(self) -> quoted_name | None:
-        return quoted_name(self.schema, True) if self.schema else None
 
 
 def unique_key(unique: Iterable[tuple[str, ...]], columns: Mapping[str, ReflectedColumn]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mappings.records import Applied, Note, RawRow, Rejected
+from mappings.records import Note, RawRow, Rejected
 from tools.adapters.narrowing import unasked_columns
 from tools.adapters.pages import BadRow, Cursor, Page
 from tools.store.models import CommitResult, DeadLetterDraft, PageCommit
@@ -41,12 +41,6 @@ async def sync_page(
         dead=[*map(_dead_row, applied.rejected), *map(_dead_file, page.bad)], tokens=page.tokens, follow=False,
     )  # fmt: skip
     return PageOutcome(page, await session.store.pages.commit(commit), applied.notes)
-
-
-async def preview_page(session: SyncSession, stream: str) -> Applied:
-    """Map the first page without storing anything."""
-    page = await session.adapter.read_page(stream, None)
-    return session.codec.apply(stream, [row for row in page.rows if not row.deleted and row.merged_into is None])
 
 
 def consented(session: SyncSession, stream: str, rows: Sequence[RawRow]) -> Sequence[RawRow]:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from knowledge.errors import PatchbayError
-from knowledge.manifest import StreamSpec
 from tools.adapters.base import Mended
 from tools.adapters.pages import Cursor
 from tools.errors import CredentialsRejected, CursorLost, PmsError
@@ -293,8 +292,3 @@ async def _observe(session: SyncSession, state: StreamState, now: datetime, tall
         interval = (now - state.last_success_at).total_seconds()
         changed = tally.created + tally.updated + tally.deleted
         await session.store.observations.add(session.integration.id, state.stream, now, interval, changed)
-
-
-def sweeps(spec: StreamSpec | None) -> bool:
-    """Whether deletions of a stream are found by comparing ids."""
-    return spec is not None and spec.deletes.by == "sweep"
