@@ -21,7 +21,17 @@ from mappings.assemble import assemble, unreadable
 from mappings.readiness import missing_identity
 from mappings.readings import answer_options, split_answer
 from mappings.records import PracticeFacts
-from mappings.schema import ColumnMapping, Constant, Correction, FieldMapping, Hint, Schema, TableMapping, Transform
+from mappings.schema import (
+    Candidate,
+    ColumnMapping,
+    Constant,
+    Correction,
+    FieldMapping,
+    Hint,
+    Schema,
+    TableMapping,
+    Transform,
+)
 from mappings.schema import Mapping as SavedMapping
 from mappings.suggest import suggest
 from tools.adapters.connection import Connection
@@ -165,10 +175,11 @@ def await_columns(state: MappingState) -> MappingState:
 async def learn_answers(state: MappingState, runtime: Runtime[AgentContext]) -> MappingState:
     """What a person said of a column is a correction: other practices of the same system gain from it, names only."""
     asked, draft, integrated = state.get("asked"), state["draft"], state["integrated"]
+    candidates = _candidates(await _suggestions(runtime.context, integrated)) if asked else {}
     for question, answer in (await answers(runtime.context, asked)).values() if asked else ():
         table, _, column = str(question.context["subject"]).rpartition(".")
         if answer != SKIP:
-            target, transform = split_answer(answer)
+            target, transform = split_answer(answer, candidates.get((table, column), ()))
             correction = Correction(
                 system=draft.system, source_table=table, source_column=column,
                 target=None if answer == NOTHING else target, transform=transform,
@@ -267,6 +278,11 @@ async def _suggestions(context: AgentContext, integrated: Integrated) -> list[Co
     return [ColumnMapping.model_validate(line) for line in lines]
 
 
+def _candidates(suggestions: Sequence[ColumnMapping]) -> dict[tuple[str, str], tuple[Candidate, ...]]:
+    """What was shown of each column: a reading is chosen by its name."""
+    return {(line.source_table, line.source_column): line.candidates for line in suggestions}
+
+
 async def _said(
     context: AgentContext, thread_id: str, suggestions: list[ColumnMapping]
 ) -> tuple[dict[tuple[str, str], Hint | None], tuple[str, ...]]:
@@ -274,6 +290,7 @@ async def _said(
     said: dict[tuple[str, str], Hint | None] = {}
     skipped: list[str] = []
     columns = {f"{line.source_table}.{line.source_column}" for line in suggestions if line.decision == "review"}
+    candidates = _candidates(suggestions)
     for question in column_questions(thread_id, suggestions, columns):
         asked = await stored(context, question.id)
         if asked is None or asked.status != "answered" or asked.answer is None:
@@ -284,7 +301,7 @@ async def _said(
         if answer == SKIP:
             skipped.append(subject)
             continue
-        target, transform = split_answer(answer)
+        target, transform = split_answer(answer, candidates.get((table, column), ()))
         said[table, column] = (
             None
             if answer == NOTHING

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from knowledge.canonical import CanonicalField
 from mappings.hinting import parse_target
-from mappings.inference import Known, infer
+from mappings.inference import Unread, infer
 from mappings.kinds import Profile
+from mappings.needs import single_need
 from mappings.plans import joint_columns, own_entity
 from mappings.schema import (
     Candidate,
     Column,
     ColumnMapping,
+    Concat,
     Copy,
     FieldMapping,
     Hint,
@@ -117,10 +119,13 @@ def _needed(field: CanonicalField, instance: int, suggestion: ColumnMapping, col
         each.transform for each in (*suggestion.candidates, *suggestion.also)
         if (each.target_table, each.target_column, each.instance) == (field.entity, field.name, instance)
     ]  # fmt: skip
-    if len(named) == 1 and not isinstance(named[0], Copy):
+    if len(named) > 1:
+        return None
+    if named and not isinstance(named[0], Copy):
         return named[0]
-    inferred = infer(field, Profile.of(column.samples))
-    return inferred.reading if isinstance(inferred, Known) else None
+    need = single_need(field, column, None)
+    unread = isinstance(infer(field, Profile.of(column.samples)), Unread)
+    return None if unread or len(need.readings) > 1 else need.transform
 
 
 def _whole(fields: Sequence[FieldMapping], suggestions: Sequence[ColumnMapping]) -> Iterable[FieldMapping]:
@@ -133,9 +138,22 @@ def _whole(fields: Sequence[FieldMapping], suggestions: Sequence[ColumnMapping])
         if any(evidence.signal == "hint" for evidence in candidate.evidence)
     }
     for each in fields:
+        if isinstance(each.transform, Concat):
+            each = _of_mapped(each, mapped)
         parts = {(column, each.entity, each.field, each.instance) for column in joint_columns(each.transform)}
         if not (parts & meant) - mapped:
             yield each
+
+
+def _of_mapped(pair: FieldMapping, mapped: set[tuple[str | None, str, str, int]]) -> FieldMapping:
+    """The join of those columns that became this field; what a person left out does not come in by its neighbour."""
+    assert isinstance(pair.transform, Concat)
+    target = (pair.entity, pair.field, pair.instance)
+    columns = tuple(column for column in pair.transform.columns if (column, *target) in mapped)
+    if pair.origin == "hint" or columns == pair.transform.columns:
+        return pair
+    transform = pair.transform.model_copy(update={"columns": columns}) if len(columns) > 1 else Copy()
+    return pair.model_copy(update={"transform": transform})
 
 
 def _own_key(table: Table, mapping: TableMapping) -> tuple[str, ...]:

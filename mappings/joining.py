@@ -11,7 +11,7 @@ from mappings.following import lookup_needs
 from mappings.inference import TWO_READINGS, Ambiguous, Known, infer_date
 from mappings.kinds import Profile
 from mappings.placing import Need, Placed, Surroundings
-from mappings.schema import Concat, Copy, Date, Datetime, Transform
+from mappings.schema import Concat, Date, Datetime, Transform
 from mappings.splitting import split_needs
 
 _ONLY = 0.8  # a column holds only days, or only times, where this much of its samples does
@@ -113,12 +113,7 @@ def concat_needs(columns: Sequence[Placed]) -> Needs:
         doubt = None if _are_parts(group) else "several columns make it together, if they are its parts"
         if not all(each.certain for each in group):
             doubt = doubt or "several columns make it together"
-        need = Need(
-            (Concat(columns=tuple(each.column.name for each in group)), Copy())
-            if doubt
-            else (Concat(columns=tuple(each.column.name for each in group)),),
-            doubt,
-        )
+        need = Need((Concat(columns=tuple(each.column.name for each in group)),), doubt)
         found |= {each.column.name: need for each in group}
     return found
 

@@ -78,7 +78,7 @@ def _senses(column: Column, transform: Boolean | Copy) -> tuple[Transform, ...]:
             return (inverted,)
         if "active" in words or (slots and slots[-1].atoms):
             return (transform,)
-    return (transform, inverted)
+    return (plain, inverted)
 
 
 def _has_unknown_code(transform: CodeMap, profile: Profile) -> bool:

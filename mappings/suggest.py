@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from knowledge.canonical import CanonicalField
 from knowledge.errors import BadInput
 from mappings.deciding import Decider
 from mappings.engine import rank
 from mappings.hinting import Verdict, check_hint, parse_target
-from mappings.inference import Known, infer
-from mappings.kinds import Profile
+from mappings.inference import TWO_READINGS
 from mappings.model import shipped_weights
+from mappings.needs import single_need
+from mappings.placing import Need
 from mappings.records import PracticeFacts
 from mappings.schema import (
     Candidate,
     Column,
     ColumnMapping,
-    Copy,
     Correction,
     Evidence,
     Hint,
     Schema,
-    Transform,
 )  # fmt: skip
 from mappings.targets import canonical_space, schema_space
 
@@ -120,16 +120,33 @@ def _by_person(correction: Correction, column: Column, engine: ColumnMapping) ->
         others = _scaled(engine.candidates, 1 - CORRECTED)
         return engine.model_copy(update={"candidates": others, "no_match": CORRECTED, "decision": "no_match"})
     field, instance = parse_target(correction.target)
-    transform: Transform | None = correction.transform
-    if transform is None:
-        inferred = infer(field, Profile.of(column.samples))
-        transform = inferred.reading if isinstance(inferred, Known) else Copy()
+    need = Need((correction.transform,)) if correction.transform is not None else _needed(field, column, engine)
     said = Evidence(signal="correction", score=1.0, detail=f"a person said {correction.target}")
-    first = Candidate(
-        target_table=field.entity, target_column=field.name, confidence=CORRECTED, transform=transform,
-        evidence=(said,), instance=instance,
-    )  # fmt: skip
-    return _behind(first, engine, "accept")
+    several = len(need.readings) > 1
+    evidence = (said, Evidence(signal="values", score=0.5, detail=need.doubt or "")) if several else (said,)
+    readings = [
+        Candidate(
+            target_table=field.entity, target_column=field.name, confidence=CORRECTED / len(need.readings), transform=each,
+            evidence=evidence, instance=instance,
+        )
+        for each in need.readings
+    ]  # fmt: skip
+    line = _behind(readings[0], engine, "accept", 1 - CORRECTED)
+    if not several:
+        return line
+    return line.model_copy(update={"candidates": (*readings, *line.candidates[1:]), "decision": "review"})
+
+
+def _needed(field: CanonicalField, column: Column, engine: ColumnMapping) -> Need:
+    """What the column needs for a field that a person named without a reading: as the engine saw it, else by its values."""
+    seen = [
+        each.transform
+        for each in engine.candidates
+        if (each.target_table, each.target_column) == (field.entity, field.name)
+    ]
+    if engine.best is not None and (engine.best.target_table, engine.best.target_column) == (field.entity, field.name):
+        return Need(tuple(seen), TWO_READINGS if len(seen) > 1 else None)
+    return single_need(field, column, None)
 
 
 def _by_hints(verdicts: Sequence[Verdict], engine: ColumnMapping) -> ColumnMapping:
@@ -140,14 +157,14 @@ def _by_hints(verdicts: Sequence[Verdict], engine: ColumnMapping) -> ColumnMappi
     return line.model_copy(update={"also": tuple(others)}) if accepted else line
 
 
-def _behind(first: Candidate, engine: ColumnMapping, decision: str) -> ColumnMapping:
-    """`first` before the engine's other candidates, which share the probability that is left."""
+def _behind(first: Candidate, engine: ColumnMapping, decision: str, left: float | None = None) -> ColumnMapping:
+    """`first` before the engine's other candidates, which share the probability that is `left`."""
     rest = [
         each
         for each in engine.candidates
         if (each.target_table, each.target_column) != (first.target_table, first.target_column)
     ]
-    left = 1 - first.confidence
+    left = 1 - first.confidence if left is None else left
     others = _scaled(rest, left)
     candidates = (
         sorted((first, *others), key=lambda each: -each.confidence) if decision == "review" else (first, *others)
