@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from knowledge.canonical import canonical_model
 from knowledge.manifest import Operation
 from mappings.records import CanonicalRecord, RawRow
 from mappings.schema import Schema
@@ -94,6 +95,20 @@ class Adapter(CarefulWrites):
     @abstractmethod
     async def read_page(self, stream: str, cursor: Cursor | None) -> Page:
         """One page. `None` starts a walk over everything. Repeatable: the same cursor reads the same place again."""
+
+    async def query_by(
+        self, operation: Operation, entity: str, wire: Collection[str], filters: Mapping[str, str]
+    ) -> list[CanonicalRecord]:
+        """What an operation answers whose wire takes the filters named in `wire`; the others are applied to the records.
+
+        Raises `Unsupported` for a filter that is no field of the entity: none is ever ignored.
+        """
+        ours = {name: value for name, value in filters.items() if name not in wire}
+        known = canonical_model().entities[entity].fields
+        if unknown := sorted(set(ours) - set(known)):
+            raise Unsupported(self.connection.address.where, f"{operation} cannot filter by {', '.join(unknown)}")
+        found = await super().query(operation, entity, **filters)
+        return self.narrowed(operation, found, ours)
 
     def narrowed(
         self, operation: Operation, found: Sequence[CanonicalRecord], filters: Mapping[str, str]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput
 from knowledge.manifest import Operation, OperationSpec, StreamSpec
 from mappings.compiled import CompiledMapping
@@ -210,16 +209,11 @@ class FhirAdapter(Adapter):
     # -- operations ----------------------------------------------------------------------------------------------------
 
     async def query(self, operation: Operation, entity: str, **filters: str) -> list[CanonicalRecord]:
-        """As the base does it; filters that the wire cannot take are applied to the records, never ignored."""
+        """As the base does it, by the filters that the manifest has a place for and by all others."""
         self.require(operation)
         described = self.method.operations[operation]
         wire = {*described.query, *(["id"] if described.path else [])}
-        ours = {name: value for name, value in filters.items() if name not in wire}
-        known = canonical_model().entities[entity].fields
-        if unknown := sorted(set(ours) - set(known)):
-            raise Unsupported(self.connection.address.where, f"{operation} cannot filter by {', '.join(unknown)}")
-        found = await super().query(operation, entity, **filters)
-        return self.narrowed(operation, found, ours)
+        return await self.query_by(operation, entity, wire, filters)
 
     async def rows(self, operation: Operation, filters: Mapping[str, str]) -> list[RawRow]:
         """What a reading operation answers: one resource, a search by the manifest's parameters, or a stream read whole."""

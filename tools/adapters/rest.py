@@ -228,16 +228,11 @@ class RestAdapter(Adapter):
     # -- operations ----------------------------------------------------------------------------------------------------
 
     async def query(self, operation: Operation, entity: str, **filters: str) -> list[CanonicalRecord]:
-        """As the base does it; filters that the wire cannot take are applied to the records, never ignored."""
+        """As the base does it, by the filters that the manifest has a place for and by all others."""
         self.require(operation)
         described = self.method.operations[operation]
         wire = places(described.path or "") | places(described.query) | places(described.body)
-        ours = {name: value for name, value in filters.items() if name not in wire}
-        known = canonical_model().entities[entity].fields
-        if unknown := sorted(set(ours) - set(known)):
-            raise Unsupported(self.connection.address.where, f"{operation} cannot filter by {', '.join(unknown)}")
-        found = await super().query(operation, entity, **filters)
-        return self.narrowed(operation, found, ours)
+        return await self.query_by(operation, entity, wire, filters)
 
     async def rows(self, operation: Operation, filters: Mapping[str, str]) -> list[RawRow]:
         """What a reading operation answers: one record, a list by filters, or a stream read whole."""
