@@ -368,12 +368,22 @@ def evaluate(
     rounds: Annotated[
         int, typer.Option(min=1, help="Plans that the healing suite makes of made-up evidence.")
     ] = 10_000,
+    report: Annotated[
+        str | None, typer.Option(help="The folder for the mapping suite's report: Markdown and plots.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Mapping: no other matchers, made-up systems, ablation.")
+    ] = False,
+    refits: Annotated[
+        bool, typer.Option("--refits", help="Mapping: fit anew without each signal, half an hour or more.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Mapping: processes to fit with.")] = 1,
     json: Json = False,
 ) -> None:
     """The evaluation harness."""
-    from api.commands.evaluate import run_eval
+    from api.commands.evaluate import Asked, run_eval
 
-    _end(run_eval(suite, sets, rounds, as_json=json))
+    _end(run_eval(suite, Asked(sets, rounds, report, quick, refits, jobs), as_json=json))
 
 
 def _end(code: int) -> None:

@@ -54,10 +54,12 @@ def other_systems(space: TargetSpace) -> list[Prepared]:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Answers for systems by weights that never saw them: the real ones, and the vendors' and made-up ones."""
+    """Answers for systems by weights that never saw them: the real ones, and the vendors' and made-up ones; by real
+    system, those weights, as yet without calibration and thresholds."""
 
     real: tuple[Answer, ...]
     others: tuple[Answer, ...]
+    drafts: dict[str, Weights]
 
 
 def left_out(real: Sequence[Prepared], others: Sequence[Prepared], space: TargetSpace, jobs: int = 1) -> LeftOut:
@@ -72,11 +74,12 @@ def left_out(real: Sequence[Prepared], others: Sequence[Prepared], space: Target
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
             found = list(pool.map(_answers, *zip(*folds, strict=True), [space] * len(folds)))
-    names = {each.labelled.name for each in real}
-    answers = [answer for fold in found for answer in fold]
+    drafts = {each.labelled.name: weights for each, (weights, _) in zip(real, found, strict=True)}
+    answers = [answer for _, fold in found for answer in fold]
     return LeftOut(
-        tuple(each for each in answers if each.system in names),
-        tuple(each for each in answers if each.system not in names),
+        tuple(each for each in answers if each.system in drafts),
+        tuple(each for each in answers if each.system not in drafts),
+        drafts,
     )
 
 
@@ -93,12 +96,12 @@ def _vendor(each: Prepared) -> str:
     return each.labelled.vendor or each.labelled.name
 
 
-def _answers(known: Sequence[Prepared], asked: Sequence[Prepared], space: TargetSpace) -> list[Answer]:
+def _answers(known: Sequence[Prepared], asked: Sequence[Prepared], space: TargetSpace) -> tuple[Weights, list[Answer]]:
     weights = fit_weights(known, space, VERSION, "")
     answers = [answer for each in asked for answer in predict(each, space, weights)]
     first = asked[0].labelled.name
     print(f"left out {first}: {score([a for a in answers if a.system == first])}", file=sys.stderr, flush=True)
-    return answers
+    return weights, answers
 
 
 def finished(draft: Weights, answers: LeftOut) -> Weights:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,8 +74,12 @@ class Answer:
     sureness: float
 
 
-def prepare(labelled: LabelledSchema, space: TargetSpace, importance: float) -> Prepared:
+def prepare(
+    labelled: LabelledSchema, space: TargetSpace, importance: float, weaken: Callable[[Signals], Signals] | None = None
+) -> Prepared:
+    """The system's signals, as they are or as `weaken` leaves them: that is how one is seen what it is worth."""
     signals = compute_signals(read_schema(labelled.schema, space), space)
+    signals = weaken(signals) if weaken is not None else signals
     options, none = table_features(signals, space)
     reading = signals.reading
     labels = tuple(
@@ -252,7 +256,13 @@ def predict(system: Prepared, space: TargetSpace, weights: Weights) -> list[Answ
     options, none = system.table_options, system.table_none
     first = first_look(system.signals, space, options, none, weights)
     second = second_look(system.signals, space, options, none, first, weights)
-    entities, chosen, raw = second.entities, second.chosen, second.raw
+    return answers_of(system, space, second.entities, second.chosen, second.raw)
+
+
+def answers_of(
+    system: Prepared, space: TargetSpace, entities: FloatArray, chosen: np.ndarray, raw: FloatArray
+) -> list[Answer]:
+    """What a look thought, column by column: `chosen` (n_columns, k) and `raw` (n_columns, k + 1), none last."""
     names = [(field.table, field.name) for field in space.fields]
     index = {name: at for at, name in enumerate(space.tables)}
     reading, claimed = system.signals.reading, claims(entities)

@@ -167,7 +167,7 @@ class Lexicon:
     def __init__(
         self, terms: dict[str, Readings], technical: frozenset[str], languages: dict[tuple[str, Atoms], frozenset[str]]
     ) -> None:
-        self._terms, self.technical, self._languages = terms, technical, languages
+        self.terms, self.technical, self.languages = terms, technical, languages
         self.atoms = frozenset(atom for readings in terms.values() for reading in readings for atom in reading)
         self._long: dict[str, list[str]] = {}  # by first letter, which a slip of the hand hardly ever hits
         for term in terms:
@@ -198,7 +198,7 @@ class Lexicon:
         while at < len(words):
             for width in range(min(4, len(words) - at), 0, -1):
                 chunk = words[at : at + width]
-                readings = self._terms.get("".join(chunk))
+                readings = self.terms.get("".join(chunk))
                 if readings and (width == 1 or len("".join(chunk)) > 3):
                     yield self._slot("".join(chunk), "".join(chunk))
                     break
@@ -213,7 +213,7 @@ class Lexicon:
             yield Slot(word, (("two",),) if word == "2" else ())
             return
         for shorter in (word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("n")):
-            if shorter != word and len(shorter) > 2 and shorter in self._terms:
+            if shorter != word and len(shorter) > 2 and shorter in self.terms:
                 yield self._slot(word, shorter)
                 return
         parts = self._compound(word)
@@ -224,8 +224,8 @@ class Lexicon:
         yield Slot(word) if like is None else self._slot(word, like)
 
     def _slot(self, word: str, term: str) -> Slot:
-        readings = self._terms[term]
-        return Slot(word, readings, tuple(self._languages.get((term, each), _ANY) for each in readings))
+        readings = self.terms[term]
+        return Slot(word, readings, tuple(self.languages.get((term, each), _ANY) for each in readings))
 
     def _compound(self, word: str) -> list[str]:
         """The word as listed terms with the linking letters of German between them; empty where that fails."""
@@ -234,7 +234,7 @@ class Lexicon:
         for end in range(2, len(word) + 1):
             for start in range(max(0, end - 18), end - 1):
                 before, part = best[start], word[start:end]
-                if before is None or part not in self._terms or (len(part) < 4 and part not in _SHORT_PARTS):
+                if before is None or part not in self.terms or (len(part) < 4 and part not in _SHORT_PARTS):
                     continue
                 candidate = [*before, part]
                 for reach in (end, end + 1 if word[end : end + 1] in ("s", "n", "e") else end):

@@ -11,7 +11,7 @@ from mappings.deciding import Decider
 from mappings.engine import rank
 from mappings.hinting import Verdict, check_hint, parse_target
 from mappings.inference import TWO_READINGS
-from mappings.model import shipped_weights
+from mappings.model import Weights, shipped_weights
 from mappings.needs import single_need
 from mappings.placing import Need
 from mappings.records import PracticeFacts
@@ -46,13 +46,15 @@ def suggest(
     corrections: Sequence[Correction] = (),
     practice: PracticeFacts | None = None,
     top_k: int = 5,
+    weights: Weights | None = None,
 ) -> list[ColumnMapping]:
     """A line per source column, in the source's order.
 
     `target` None is the canonical model; hints and corrections speak of it only. A hint is checked on the column's
     samples: confirmed or silent ones are `accept`, contradicted ones `review`. At most `top_k` candidates a line.
+    `weights` None are the shipped ones.
     """
-    engine = _engine_lines(source, target, practice, top_k)
+    engine = _engine_lines(source, target, practice, top_k, weights or shipped_weights())
     hinted = _by_column(hints) if target is None else {}
     # who described a table meant the columns that are not hinted to be left out: a person may think otherwise, we do not
     described = {table for table, _ in hinted}
@@ -86,14 +88,13 @@ def classify(source: Schema) -> list[TableClass]:
 
 
 def _engine_lines(
-    source: Schema, target: Schema | None, practice: PracticeFacts | None, top_k: int
+    source: Schema, target: Schema | None, practice: PracticeFacts | None, top_k: int, weights: Weights
 ) -> list[ColumnMapping]:
     if not any(table.columns for table in source.tables):
         return []
     space = canonical_space() if target is None else schema_space(target)
     if not space.fields:
         raise BadInput("the target schema", "has no column to map to", "Give at least one table with one column.")
-    weights = shipped_weights()
     ranking = rank(source, space, weights)
     return Decider(ranking, space, weights, practice, top_k).lines()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -15,27 +16,31 @@ from knowledge.errors import BadInput
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says beyond a suite's name."""
+    """What the command line says beyond a suite's name; `report` to `jobs` are for the mapping suite only."""
 
-    sets: str | None
-    rounds: int
-    say: Callable[[str], None]
+    sets: str | None = None
+    rounds: int = 10_000
+    report: str | None = None
+    quick: bool = False
+    refits: bool = False
+    jobs: int = 1
+    say: Callable[[str], None] = lambda said: None
 
 
 SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing", "transforms")
 
 
-def run_eval(suite: str, sets: str | None, rounds: int, *, as_json: bool) -> int:
+def run_eval(suite: str, asked: Asked, *, as_json: bool) -> int:
     """Run one suite or all; `rounds` are the healing suite's plans. Exit code 1 where a suite misses a figure that must never be missed."""
     output = Output(as_json)
     if suite not in {*SUITES, "all"}:
         raise BadInput("SUITE", f"there is no suite {suite!r}.", f"Choose from {', '.join(SUITES)} or all.")
-    if sets is not None and not Path(sets).is_dir():
-        raise BadInput("--sets", f"{sets} is no folder.", "Name the folder that holds the labelled schemas.")
+    if asked.sets is not None and not Path(asked.sets).is_dir():
+        raise BadInput("--sets", f"{asked.sets} is no folder.", "Name the folder that holds the labelled schemas.")
     failed = False
     for name in SUITES if suite == "all" else (suite,):
         output.say(f"Running {name} …")
-        report, text, good = _RUNNERS[name](Asked(sets, rounds, output.say))
+        report, text, good = _RUNNERS[name](replace(asked, say=output.say))
         output.line({"suite": name, "good": good, **report.model_dump(mode="json")})
         output.text(text)
         failed = failed or not good
@@ -45,8 +50,23 @@ def run_eval(suite: str, sets: str | None, rounds: int, *, as_json: bool) -> int
 def _mapping(asked: Asked) -> tuple[BaseModel, str, bool]:
     from evals.suites import mapping
 
-    report = mapping.run(Path(asked.sets) if asked.sets else None)
-    return report, mapping.as_text(report), True
+    extent = mapping.Extent(quick=asked.quick, refits=asked.refits, jobs=asked.jobs)
+    report = mapping.run(Path(asked.sets) if asked.sets else None, extent, asked.say)
+    text = mapping.as_text(report)
+    if asked.report is not None:
+        from evals.suites.mapping_report import write_report
+
+        path = write_report(report, Path(asked.report), _mapping_command(asked), date.today())
+        text += f"\nThe report is {path}."
+    return report, text, True
+
+
+def _mapping_command(asked: Asked) -> str:
+    """The command that makes the same report again."""
+    said = ("quick", asked.quick), ("refits", asked.refits)
+    named = ("sets", asked.sets), ("report", asked.report), ("jobs", asked.jobs if asked.jobs > 1 else None)
+    options = [f"--{name} {value}" for name, value in named if value is not None]
+    return " ".join(["patchbay eval mapping", *options, *(f"--{name}" for name, is_said in said if is_said)])
 
 
 def _detection(_: Asked) -> tuple[BaseModel, str, bool]:

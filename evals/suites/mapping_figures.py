@@ -13,7 +13,11 @@ from mappings.model import Weights
 
 
 class Figures(BaseModel):
-    """What the quality table of the design asks of mapping. Shares are in [0, 1]; `accept_*` without any hint."""
+    """What the quality table of the design asks of mapping. Shares are in [0, 1]; `accept_*` without any hint.
+
+    `recall_at_truth` is the share of right ones among as many of a system's surest pairs as it has true ones (valentine's
+    recall at the size of the ground truth).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,6 +28,7 @@ class Figures(BaseModel):
     hit_at_3: float
     hit_at_5: float
     mean_reciprocal_rank: float
+    recall_at_truth: float
     no_match_recall: float
     mappable_lost: float
     calibration_error: float
@@ -36,7 +41,7 @@ class Figures(BaseModel):
         precision = "none accepted" if self.accept_precision is None else f"{self.accept_precision:.3f} right"
         return (
             f"{self.columns} columns, {self.mappable} mappable; hit@1 {self.hit_at_1:.3f}, @3 {self.hit_at_3:.3f}, "
-            f"@5 {self.hit_at_5:.3f}, MRR {self.mean_reciprocal_rank:.3f}; no match found {self.no_match_recall:.3f}, "
+            f"@5 {self.hit_at_5:.3f}, MRR {self.mean_reciprocal_rank:.3f}, recall at truth {self.recall_at_truth:.3f}; no match found {self.no_match_recall:.3f}, "
             f"mappable lost {self.mappable_lost:.3f}; calibration error {self.calibration_error:.3f}, Brier skill "
             f"{self.brier_skill:.3f}; accepted {self.accepted} ({self.accept_coverage:.3f} of mappable), {precision}"
         )
@@ -54,12 +59,64 @@ def score(answers: Sequence[Answer], weights: Weights | None = None) -> Figures:
         columns=len(answers), mappable=len(mapped), unmappable=len(empty),
         hit_at_1=_share(rank <= 1 for rank in ranks), hit_at_3=_share(rank <= 3 for rank in ranks),
         hit_at_5=_share(rank <= 5 for rank in ranks), mean_reciprocal_rank=float(np.mean([1 / r for r in ranks] or [0])),
+        recall_at_truth=recall_at_truth(answers, weights),
         no_match_recall=_share(_says_none(each, weights) for each in empty),
         mappable_lost=_share(_says_none(each, weights) for each in mapped),
         calibration_error=error, brier_skill=skill, accepted=len(accepted),
         accept_precision=_share(iter(right)) if right else None,
         accept_coverage=sum(right) / len(mapped) if mapped else 0.0,
     )  # fmt: skip
+
+
+def recall_at_truth(answers: Sequence[Answer], weights: Weights | None) -> float:
+    """The share of true pairs that stand among a system's n surest ones, n the number of its true pairs."""
+    found = total = 0
+    for system in dict.fromkeys(each.system for each in answers):
+        own = [each for each in answers if each.system == system]
+        pairs = sorted(
+            (
+                (-float(stated), target in {each.label.target, each.label.alternative})
+                for each in own
+                for target, stated in zip(each.targets, calibrated(each, weights)[0], strict=True)
+            ),
+            key=lambda pair: pair[0],
+        )
+        true = sum(each.label.target is not None for each in own)
+        total += true
+        found += sum(right for _, right in pairs[:true])
+    return found / total if total else 0.0
+
+
+class Bin(BaseModel):
+    """First candidates of like probability: how many, what was stated on average, and how many of them were right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    stated: float
+    right: float
+
+
+def reliability(sure_and_right: Sequence[tuple[float, bool]], bins: int = 10) -> tuple[Bin, ...]:
+    """Stated against observed, in bins of equal width; empty ones are left out."""
+    stated = np.array([sure for sure, _ in sure_and_right])
+    right = np.array([each for _, each in sure_and_right], float)
+    at = np.minimum((stated * bins).astype(int), bins - 1)
+    return tuple(
+        Bin(count=int((at == place).sum()), stated=float(stated[at == place].mean()), right=float(right[at == place].mean()))
+        for place in sorted(set(at.tolist()))
+    )  # fmt: skip
+
+
+def precision_by_coverage(
+    sure_and_right: Sequence[tuple[float, bool]], mappable: int
+) -> tuple[tuple[float, float], ...]:
+    """(coverage, precision) of accepting the surest 1, 2, 3 …: coverage is the share of the mappable columns that are
+    accepted rightly."""
+    right = np.array([each for _, each in sorted(sure_and_right, key=lambda pair: -pair[0])], float)
+    hits = np.cumsum(right)
+    cases = np.arange(1, len(right) + 1)
+    return tuple((float(hit) / max(mappable, 1), float(hit / case)) for hit, case in zip(hits, cases, strict=True))
 
 
 def calibrated(answer: Answer, weights: Weights | None) -> tuple[np.ndarray, float]:

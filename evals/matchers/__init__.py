@@ -1,0 +1,1 @@
+"""Other matchers, plain and public, asked the same question as ours and scored alike."""
