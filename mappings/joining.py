@@ -82,6 +82,8 @@ def _moment(day: Placed, clock: Placed) -> Need:
         else Datetime(from_=f"{'%Y-%m-%d' if each == 'iso' else each} {time}", parts=parts)
         for each in formats
     )
+    if day.profile.samples and _days(day.profile) == (None,):
+        return Need(joined, "no reading fits the values of the day")
     return Need(joined, TWO_READINGS if len(joined) > 1 or "%y" in joined[0].from_ else None)
 
 

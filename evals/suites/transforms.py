@@ -10,6 +10,7 @@ from time import perf_counter
 
 from pydantic import BaseModel, ConfigDict
 
+from evals.datasets.conversions import conversion_sets
 from evals.datasets.generators import practice_sets
 from evals.labelled import LabelledSchema, TransformTruth
 from knowledge.canonical import CanonicalField, canonical_model
@@ -83,15 +84,15 @@ class Judged:
     words: str
 
 
-def run(practices: int = 72, seed: int = SEED, bulk_rows: int = _BULK_ROWS) -> TransformReport:
+def run(practices: int = 72, conversions: int = 36, seed: int = SEED, bulk_rows: int = _BULK_ROWS) -> TransformReport:
     """Score the inference on made-up practices that no rule was made by."""
-    systems = practice_sets(practices, seed)
+    systems = [*practice_sets(practices, seed), *conversion_sets(conversions, seed)]
     given = [each for system in systems for each in judge_given(system)]
     own = [each for system in systems for each in judge_own(system)]
     silent = [f"given: {each.words}" for each in given if each.outcome == "silent"]
     silent += [f"own: {each.words}" for each in own if each.outcome == "silent"]
     return TransformReport(
-        scored=f"{practices} generated practices, seed {seed}",
+        scored=f"{practices} generated practices and {conversions} systems made for conversions, seed {seed}",
         given=figures(given), own=figures(own), silent=tuple(silent),
         not_right=tuple(
             f"{each.outcome} {each.kind}: {each.words}" for each in given if each.outcome in ("asked", "refused", "missed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from evals.datasets.conversions import conversion_sets
 from evals.datasets.generators import practice_sets
 from evals.labelled import LabelledSchema
 from evals.suites import transforms
@@ -43,7 +44,7 @@ def test_an_answer_is_judged_by_what_it_makes_of_the_samples() -> None:
 
 
 def test_made_up_practices_are_converted_without_a_silent_error() -> None:
-    report = transforms.run(practices=6, bulk_rows=50)
+    report = transforms.run(practices=3, conversions=6, bulk_rows=50)
     assert report.silent == ()
     assert report.needed.columns > 50
     needed = report.needed
@@ -51,3 +52,18 @@ def test_made_up_practices_are_converted_without_a_silent_error() -> None:
     assert sum(getattr(needed, each) for each in transforms.OUTCOMES) == needed.columns
     assert {"date", "number", "datetime"} <= set(report.rows_per_second)
     assert "silent errors: 0" in transforms.as_text(report)
+
+
+def test_systems_made_for_conversions_are_the_same_every_time_and_their_truths_hold() -> None:
+    systems = conversion_sets(12)
+    assert conversion_sets(2) == systems[:2]
+    kinds = set()
+    for system in systems:
+        for at, truth in system.transforms.items():
+            entity, name = system.labels[at].target or ("", "")
+            field = canonical_model().entities[entity].fields[name]
+            kinds.add(truth.transform.kind)
+            if not truth.parts:
+                made = list(transforms.converted(system, at, field, truth.transform))
+                assert (system.name, at, made) == (system.name, at, list(truth.values))
+    assert kinds >= {"split", "concat", "transpose", "unit", "number", "datetime", "code_map"}
