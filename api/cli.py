@@ -195,12 +195,15 @@ def map_source(
     target: Annotated[str | None, typer.Option(help="A schema JSON to map to instead of the canonical model.")] = None,
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many candidates a column.")] = 5,
     credentials: Annotated[str | None, typer.Option(help="JSON file with the login of a database.")] = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Show what the transforms make of sampled values of the source.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Mapping suggestions with calibrated confidence and evidence."""
     from api.commands.mapping import run_map
 
-    _end(run_map(source, target, top, credentials, as_json=json))
+    _end(run_map(source, target, top, credentials, as_json=json, examples=examples))
 
 
 @app.command()

@@ -166,9 +166,9 @@ def _record_plan(
     group: list[FieldMapping], shared: Sequence[FieldMapping] | None, number: int, practice: PracticeFacts
 ) -> RecordPlan:
     entity = canonical_model().entities[group[0].entity]
-    feeds = [feed for mapping in _once(group) for feed in _feeds(mapping, entity, practice)]
+    feeds = [feed for mapping in _once(group) for feed in feeds_of(mapping, entity, practice)]
     for mapping in _once(shared or ()):
-        feeds += [replace(feed, tells=False) for feed in _feeds(mapping, entity, practice)]
+        feeds += [replace(feed, tells=False) for feed in feeds_of(mapping, entity, practice)]
     filled = {feed.field for feed in feeds} | {*entity.identity} | {*entity.required}
     fields = tuple(name for name in entity.fields if name in filled)
     fields += tuple(dict.fromkeys(feed.field for feed in feeds if feed.field.startswith(EXTRA_PREFIX)))
@@ -188,7 +188,8 @@ def _once(group: Sequence[FieldMapping]) -> Iterable[FieldMapping]:
         yield each
 
 
-def _feeds(mapping: FieldMapping, entity: CanonicalEntity, practice: PracticeFacts) -> list[Feed]:
+def feeds_of(mapping: FieldMapping, entity: CanonicalEntity, practice: PracticeFacts) -> list[Feed]:
+    """The ways in which one pair fills fields: one, or one a part of a split."""
     transform = mapping.transform
     if mapping.field == EXTRA:
         return [Feed(f"{EXTRA_PREFIX}{mapping.column}", mapping.column, None, _as_it_is, tells=False)]

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 MANY_COLUMNS = 1000  # from here on a person waits for seconds and should know for what
 
 
-def run_map(source: str, target: str | None, top: int, credentials: str | None, *, as_json: bool) -> int:
-    """Suggest a mapping for any source; nothing is stored but what corrections of that system taught."""
+def run_map(
+    source: str, target: str | None, top: int, credentials: str | None, *, as_json: bool, examples: bool = False
+) -> int:
+    """Suggest a mapping for any source; nothing is stored but what corrections of that system taught.
+
+    `examples` shows what the first candidate's transform makes of sampled values: they are the source's own.
+    """
     from mappings.suggest import suggest
     from tools.sources import read_schema_file, read_source
 
@@ -44,6 +49,8 @@ def run_map(source: str, target: str | None, top: int, credentials: str | None, 
         for line in lines:
             output.line(line.model_dump(mode="json", by_alias=True))
         _show(output, schema, lines)
+        if examples and wanted is None:
+            _show_examples(output, schema, lines)
         return 0
 
     return run(work)
@@ -64,6 +71,28 @@ def _show(output: Output, schema: Schema, lines: list[ColumnMapping]) -> None:
             why = "; ".join(each.detail for each in best.evidence[:3]) if best else ""
             rows.append((line.source_column, line.decision, named, f"{best.confidence:.0%}" if best else "", why))
         output.table(table.name, ("column", "decision", "target", "sure", "because"), rows)
+
+
+def _show_examples(output: Output, schema: Schema, lines: list[ColumnMapping]) -> None:
+    """Before and after of each column that is more than copied, with every reading that its samples allow."""
+    from mappings.readings import answer_options
+    from mappings.records import PracticeFacts
+    from mappings.trying import try_candidate
+
+    tables = {table.name: table for table in schema.tables}
+    rows = []
+    for line in lines:
+        if line.best is None or line.decision == "no_match":
+            continue
+        target = (line.best.target_table, line.best.target_column)
+        readings = [each for each in line.candidates if (each.target_table, each.target_column) == target]
+        for name, each in zip(answer_options(readings), readings, strict=False):
+            trial = try_candidate(schema, tables[line.source_table], line.source_column, each, PracticeFacts())
+            if trial.tried and (each.transform.kind != "copy" or len(readings) > 1 or trial.refused):
+                rows.append((f"{line.source_table}.{line.source_column}", name, trial.sentence))
+                output.line({"example_of": rows[-1][0], "reading": name, "tried": trial.tried, "refused": trial.refused,
+                             "shown": [{"before": before, "after": after} for before, after in trial.shown]})  # fmt: skip
+    output.table("before and after", ("column", "as", "samples"), rows)
 
 
 def run_correct(file: str, *, as_json: bool) -> int:
