@@ -70,6 +70,9 @@ def detect(
 def connect(
     address: Annotated[str, typer.Argument(help="A URL, host, host:port or folder.")],
     credentials: Annotated[str | None, typer.Option(help="JSON file with the login; - reads standard input.")] = None,
+    login_works: Annotated[
+        bool, typer.Option("--login-works", help="This login was refused and works again: send it once more.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Take what is safe without a person; the rest stays unmapped.")
     ] = False,
@@ -85,7 +88,9 @@ def connect(
     """The whole onboarding: detect, configure, validate, map, first sync, schedule, health."""
     from api.commands.connect import ConnectOptions, run_connect
 
-    options = ConnectOptions(address, credentials, yes, new, plan, practice, country, time_zone, entities, docs)
+    options = ConnectOptions(
+        address, credentials, yes, new, plan, practice, country, time_zone, entities, docs, login_works
+    )
     _end(run_connect(options, as_json=json))
 
 

@@ -21,7 +21,7 @@ from tools.descriptions import read_description
 from tools.store.ids import new_id
 from tools.store.models import Integration, Thread
 from tools.store.open import Store
-from tools.sync.credentials import replace_credentials
+from tools.sync.credentials import replace_credentials, send_again
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class ConnectOptions:
     time_zone: str | None = None
     entities: str | None = None
     docs: str | None = None
+    login_works: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def _wish(options: ConnectOptions) -> Wish:
     if options.practice is not None and not (options.practice.isprintable() and 0 < len(options.practice) <= 200):
         raise BadInput("--practice", "is empty, too long or holds control characters.", "Write up to 200 letters.")
     login = read_credentials(options.credentials) if options.credentials is not None else None
+    if options.login_works and login is None:
+        raise BadInput("--login-works", "names no login.", "Hand the login over as well, by --credentials FILE.")
     described = read_description(options.docs).model_dump(mode="json") if options.docs is not None else None
     return Wish(options, address, entities, login, described)
 
@@ -105,12 +108,14 @@ def _entities(text: str | None) -> tuple[str, ...]:
 
 async def _connect(view: OnboardingView, wish: Wish) -> int:
     store = view.context.store
+    if wish.options.login_works and wish.login is not None:
+        await send_again(store, wish.login, "cli")
     last = await _last_thread(store, wish.address)
     integration = await _integration(store, last)
     if wish.options.new:
         await _abandon(store, last, integration)
     elif integration is not None and integration.state in {"live", "paused"} and not _is_unfinished(last):
-        return await _already_live(view, integration, wish.login)
+        return await _already_live(view, integration, wish.login, proven_again=wish.options.login_works)
     elif last is not None and _goes_on(last, integration):
         return await _continue(view, wish, last)
     require_local(parse_address(wish.address))
@@ -155,11 +160,13 @@ async def _abandon(store: Store, thread: Thread | None, integration: Integration
         await store.integrations.update(integration.id, state="disconnected")
 
 
-async def _already_live(view: OnboardingView, integration: Integration, login: dict[str, str] | None) -> int:
+async def _already_live(
+    view: OnboardingView, integration: Integration, login: dict[str, str] | None, *, proven_again: bool
+) -> int:
     """A live one says so; another login is proven before it takes the old one's place."""
     store, ref = view.context.store, integration.credentials_ref
     known = await store.credentials.get(ref) if ref else {}
-    if login is not None and login != known:
+    if login is not None and (login != known or proven_again):
         await replace_credentials(store, integration, login)
         view.output.line({"event": "step", "step": "credentials", "integration": integration.id, "replaced": True})
         view.output.say(f"{integration.id}: the new credentials work and are now in use.")

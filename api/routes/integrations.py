@@ -21,7 +21,7 @@ from knowledge.errors import BadInput, PatchbayError
 from tools.adapters.open import open_adapter
 from tools.address import MOST_LETTERS, parse_address
 from tools.store.models import Integration, IntegrationState
-from tools.sync.credentials import replace_credentials
+from tools.sync.credentials import replace_credentials, send_again
 from tools.sync.disconnect import disconnect
 from tools.sync.session import connection_of, remember_rejection
 
@@ -104,6 +104,9 @@ class IntegrationChanges(Form):
     state: Literal["live", "paused"] = "live"
     entities: Annotated[list[Text], Field(max_length=50)] | None = None
     credentials: CredentialsForm = {}
+    login_works: Annotated[
+        bool, Field(description="These credentials were refused and work again: send them once more.")
+    ] = False
 
 
 class ValidationView(View):
@@ -189,7 +192,10 @@ async def change_integration(
         )
     if "credentials" in given:
         await service.outgoing.check(parse_address(integration.address))
-        await replace_credentials(caller.store, integration, checked_credentials(service, body.credentials))
+        login = checked_credentials(service, body.credentials)
+        if body.login_works:
+            await send_again(caller.store, login, caller.who)
+        await replace_credentials(caller.store, integration, login)
     changes: dict[str, object] = {"state": body.state} if "state" in given else {}
     if "entities" in given:
         changes["entities"] = _known(body.entities)

@@ -67,6 +67,19 @@ def test_a_wrong_password_is_a_question_and_is_sent_once(
     assert (right.code, right.done["state"]) == (0, "live")
 
 
+def test_a_login_that_works_again_goes_live_when_a_person_says_so(patchbay: Patchbay, dentrix: Practice) -> None:
+    dentrix.ask("POST", "/faults", {"code": "auth.credentials_rejected"})
+    given = ("connect", dentrix.address, "--credentials", dentrix.credentials, "--yes", "--json")
+    assert patchbay(*given).code == 1
+    dentrix.ask("DELETE", "/faults")  # the account was unlocked, its password is the same
+    assert patchbay(*given).code == 1
+    said = patchbay(*given, "--login-works")
+    assert (said.code, said.done["state"]) == (0, "live")
+    alone = patchbay("connect", dentrix.address, "--login-works")
+    assert alone.code == 2
+    assert "--credentials FILE" in alone.err
+
+
 def test_an_answer_that_is_refused_asks_again(
     patchbay: Patchbay, dentrix: Practice, login_file: Callable[..., str]
 ) -> None:

@@ -12,6 +12,13 @@ from tools.store.open import Store
 from tools.sync.session import connection_of
 
 
+async def send_again(store: Store, values: dict[str, str], who: str) -> None:
+    """A person says that a login which was refused works now: it may be sent once more, and who said so is on record."""
+    fingerprint = store.credentials.fingerprint(values)
+    await store.credentials.clear_rejected(fingerprint)
+    await store.audit.record("credentials.works_again", fingerprint, who)
+
+
 async def replace_credentials(store: Store, integration: Integration, values: dict[str, str]) -> None:
     """Validate `values` against the system and store them. Raises the adapter's typed error and changes nothing then.
 

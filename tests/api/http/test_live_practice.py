@@ -166,6 +166,22 @@ async def test_a_look_at_the_system_says_what_is_wrong(office: Any) -> None:
     assert found["mend"]
 
 
+async def test_a_login_that_works_again_is_sent_once_more_when_a_person_says_so(office: Any) -> None:
+    caller = await office.client()
+    path = f"/v1/integrations/{office.integration}"
+    office.system.ask("POST", "/faults", {"code": "auth.credentials_rejected"})
+    refused = await caller.patch(path, json={"credentials": office.system.login()})
+    assert refused.json()["code"] == "auth.credentials_rejected"
+    office.system.ask("DELETE", "/faults")  # the account was unlocked, its password is the same
+    sent = office.system.counts()["requests"]
+    unchanged = await caller.patch(path, json={"credentials": office.system.login()})
+    assert unchanged.json()["code"] == "auth.credentials_rejected"
+    assert office.system.counts()["requests"] == sent
+    again = await caller.patch(path, json={"credentials": office.system.login(), "login_works": True})
+    assert again.status_code == 200, again.text
+    assert (await caller.post(f"{path}/validate")).json()["valid"] is True
+
+
 async def test_a_failure_of_the_system_is_no_failure_of_the_service(office: Any) -> None:
     caller = await office.client()
     office.system.ask("POST", "/faults", {"code": "upstream.down"})
