@@ -49,9 +49,11 @@ class CorrectionFigures(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     curve: tuple[Learned, ...]
+    doubtful: Learned
     mistaken: Learned
     hostile: Learned
     another: Learned
+    another_doubtful: Learned
     another_mistaken: Learned
     another_hostile: Learned
     elsewhere: int
@@ -81,12 +83,16 @@ def measure(
     def at_another(scenario: str, wrong: float) -> Learned:
         return _together(scenario, [_other(case, other, wrong, seed) for case, other in pairs for seed in seeds])
 
+    doubtful = [_learned(case, _most_doubtful(case, round(0.1 * len(case.before))), set()) for case in cases]
+    carried = [_learned(other, _most_doubtful(case, AT_ANOTHER), set()) for case, other in pairs]
     changed = [_changed(case, other) for case in cases for other in cases if case is not other]
     return CorrectionFigures(
         curve=tuple(played(f"{share:.0%} of the columns corrected", share, 0.0) for share in SHARES),
+        doubtful=_together("10% corrected, the most doubtful ones; all columns counted", doubtful),
         mistaken=played(f"10% corrected, {MISTAKEN:.0%} of that wrongly", 0.1, MISTAKEN),
         hostile=played("10% corrected by a hostile person", 0.1, 1.0),
         another=at_another(f"second practice after {AT_ANOTHER} corrections", 0.0),
+        another_doubtful=_together(f"second practice after the {AT_ANOTHER} most doubtful ones", carried),
         another_mistaken=at_another(f"second practice, {MISTAKEN:.0%} of the {AT_ANOTHER} wrong", MISTAKEN),
         another_hostile=at_another(f"second practice, {AT_ANOTHER} hostile corrections", 1.0),
         elsewhere=sum(of for _, of in changed), elsewhere_changed=sum(count for count, _ in changed),
@@ -108,6 +114,20 @@ def _other(case: _Case, other: _Case, wrong: float, seed: int) -> Learned:
     """Corrections of the first practice, at the second: all of its columns count, since nobody there corrected one."""
     share = min(1.0, AT_ANOTHER / len(case.labelled.labels))
     return _learned(other, corrections(case.labelled, share, wrong=wrong, seed=seed), leave_out=set())
+
+
+def _most_doubtful(case: _Case, count: int) -> list[Correction]:
+    """The right answers for the columns whose likeliest answer is least likely: those that the product asks first."""
+    order = sorted(case.before, key=lambda line: max(line.no_match, line.best.confidence if line.best else 0.0))
+    system = case.labelled.schema.system or case.labelled.name
+    labels = [(each, case.labelled.labels[each.source_table, each.source_column].target) for each in order[:count]]
+    return [
+        Correction(
+            system=system, source_table=each.source_table, source_column=each.source_column,
+            target=None if target is None else ".".join(target),
+        )
+        for each, target in labels
+    ]  # fmt: skip
 
 
 def _learned(case: _Case, made: Sequence[Correction], leave_out: set[tuple[str, str]]) -> Learned:

@@ -223,11 +223,14 @@ def _falls(figures: Figures, whole: Figures) -> list[str]:
 
 def _corrections(report: MappingReport) -> list[str]:
     learned = report.corrections
-    played = (*learned.curve, learned.mistaken, learned.hostile, learned.another, learned.another_mistaken, learned.another_hostile)  # fmt: skip
+    played = (
+        *learned.curve, learned.mistaken, learned.hostile, learned.doubtful, learned.another, learned.another_mistaken,
+        learned.another_hostile, learned.another_doubtful,
+    )  # fmt: skip
     return [
         "## Corrections", "", f"![Errors on the rest]({NAME}-learning.svg)", "",
         "A person corrects a share of a left-out system's columns in chance order; counted are the columns that nobody "
-        "corrected there. The second practice runs the same system with half of its tables renamed and no samples. An error "
+        "corrected there, except where all are. The second practice runs the same system with half of its tables renamed and no samples. An error "
         "is a column whose likeliest answer, nothing included, is not right. All systems together, two draws each.", "",
         *_table(("what happened", "corrections", "columns counted", "errors before", "after", "gone", "first before", "after"), [_learned_row(each) for each in played]),
         "", f"Elsewhere: of {learned.elsewhere:,} columns of other systems {learned.elsewhere_changed} were answered otherwise "
