@@ -183,7 +183,7 @@ async def _continue(view: OnboardingView, wish: Wish, thread: Thread) -> int:
     before = (await thread_state(view.context, thread.id)).get("request")
     known = await store.credentials.get(before.credentials_ref) if before and before.credentials_ref else None
     ref = None  # of a login that was not known yet: one that was refused is no answer
-    if wish.login is not None and wish.login != known:
+    if wish.login is not None and (wish.login != known or wish.options.login_works):
         ref = await store.credentials.put(wish.login)
     await _keep_description(store, thread.id, wish)
     await _answer_by_options(store, wish, thread.id, ref)
