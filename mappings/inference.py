@@ -208,6 +208,8 @@ def infer_codes(samples: Sequence[Scalar], field: CanonicalField) -> Inferred:
     if spellings is None:
         return Known(Copy())
     texts = _texts(samples)
+    if not texts:
+        return Unread()
     seen = {text.casefold(): text for text in texts}
     words = _sexes(set(seen)) if field.path == "Patient.sex" else {}
     found = {text: words.get(folded) or _meaning(folded, spellings) for folded, text in seen.items()}

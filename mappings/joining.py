@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from mappings.following import lookup_needs
 from mappings.inference import TWO_READINGS, Ambiguous, Known, infer_date
 from mappings.kinds import Profile
 from mappings.placing import Need, Placed, Surroundings
-from mappings.schema import Concat, Date, Datetime, Transform
+from mappings.schema import Column, Concat, Date, Datetime, Transform
 from mappings.splitting import split_needs
 
 _ONLY = 0.8  # a column holds only days, or only times, where this much of its samples does
@@ -30,6 +31,7 @@ def joined_needs(columns: Sequence[Placed], source: Surroundings) -> Needs:
         measured_needs(columns),
         split_needs(columns),
         concat_needs(columns),
+        street_needs(columns, source),
     ):
         found |= {name: need for name, need in needs.items() if name not in found}
     return found
@@ -131,3 +133,31 @@ def _are_parts(group: Sequence[Placed]) -> bool:
     rows = list(zip(*(each.texts for each in group), strict=False))
     filled = [row for row in rows if all(row)]
     return bool(filled) and not any(len(set(row)) < len(row) for row in filled)
+
+
+_HOUSE = re.compile(r"\d{1,4}(?:\s?[-/]?\s?\w{1,2})?")
+_BESIDE = 2  # a house number stands this near its street
+
+
+def street_needs(columns: Sequence[Placed], source: Surroundings) -> Needs:
+    """Streets without house numbers beside a column that may hold them, and that nothing else surely claims."""
+    found: Needs = {}
+    taken = {each.column.name for each in columns if each.certain}
+    for each in columns:
+        if each.field.name != "address_line1" or not each.profile.samples:
+            continue
+        if sum(any(map(str.isdigit, text)) for text in each.profile.texts) > (1 - _ONLY) * len(each.profile.texts):
+            continue
+        near = [
+            c for c in _near(each, source) if c.name not in taken and Profile.of(c.samples).matching(_HOUSE) >= _ONLY
+        ]
+        if near:
+            doubt = f"it holds no house numbers, and {near[0].name} may hold them"
+            found[each.column.name] = Need(each.need.readings, each.need.doubt or doubt)
+    return found
+
+
+def _near(each: Placed, source: Surroundings) -> list[Column]:
+    columns = source.tables[each.table].columns
+    at = next(place for place, column in enumerate(columns) if column.name == each.column.name)
+    return [column for column in columns[max(0, at - _BESIDE) : at + _BESIDE + 1] if column is not each.column]

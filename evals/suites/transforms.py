@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,7 +25,7 @@ from mappings.transforms import Bad, Doubtful, compile_transform
 from mappings.transforms.columns import Lookups, index_rows, reader_of
 
 # No rule of the product was made while looking at these draws; development looked at others.
-SEED = 71
+SEED = 72
 _BULK_ROWS = 20_000
 OUTCOMES = ("right", "open", "asked", "refused", "missed", "silent")
 
@@ -249,9 +249,9 @@ def _speed(system: LabelledSchema, at: tuple[str, str], truth: TransformTruth, r
     compiled, lookups = compile_mapping(mapping, PracticeFacts()), _lookups(system, truth.transform)
     own = rows_of(system, at[0])
     page = [RawRow(str(number), own[number % len(own)]) for number in range(rows)]
-    started = perf_counter()
+    started = process_time()
     compiled.apply(at[0], page, lookups)
-    return round(rows / (perf_counter() - started))
+    return round(rows / (process_time() - started))
 
 
 def _field(target: tuple[str, str] | None) -> CanonicalField:

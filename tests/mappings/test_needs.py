@@ -128,6 +128,16 @@ def test_street_and_number_make_the_line_and_copies_of_one_value_do_not() -> Non
     assert copies["A"] == Need()
 
 
+def test_a_street_without_numbers_beside_a_column_of_them_is_asked() -> None:
+    table = Table(name="T", columns=(
+        Column(name="STR", samples=("Am Ring", "Lindenweg")), Column(name="N", samples=("4", "15a")),
+    ))  # fmt: skip
+    street = {("T", "STR"): FIELD("Patient.address_line1")}
+    assert "N may hold them" in str(column_needs(Schema(tables=(table,)), street, PRACTICE)["T", "STR"].doubt)
+    counted = {**street, ("T", "N"): FIELD("Coverage.priority")}
+    assert column_needs(Schema(tables=(table,)), counted, PRACTICE)["T", "STR"] == Need()
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -216,3 +226,4 @@ def test_a_key_to_a_table_of_codes_becomes_a_code_table() -> None:
     need = lookup_of("Appointment.status", [1, 2], ["geplant", "abgesagt", "erschienen"])
     assert need == Need((CodeMap(map={"1": "booked", "2": "cancelled", "3": "arrived"}),))
     assert lookup_of("Appointment.status", [1, 2], ["geplant", "qqq", "zzz"]).doubt is not None
+    assert lookup_of("Appointment.status", [1, 2], []).doubt is not None
