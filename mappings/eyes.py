@@ -36,19 +36,22 @@ def transposed_needs(columns: Sequence[Placed]) -> dict[str, Need]:
     for entity in sorted({each.field.entity for each in columns if each.field.name.endswith("cylinder")}):
         for side in _SIDES:
             groups = [[each for each in columns if each.field.path == f"{entity}.{side}{part}"] for part in _PARTS]
-            for lens in _lenses(groups):
-                found |= _transposed(lens)
+            if len({len(group) for group in groups} - {0}) > 1:  # which cylinder belongs to which sphere?
+                there = [each for group in groups for each in group]
+                found |= _doubted(there) if any(map(_is_plus, groups[1])) else {}
+                continue
+            for at in range(len(groups[1])):
+                found |= _transposed([group[at] if group else None for group in groups])
     return found
 
 
-def _lenses(groups: Sequence[Sequence[Placed]]) -> list[list[Placed | None]]:
-    """Sphere, cylinder and axis of each lens: where a table has two of each (far and near), they stand in the same order."""
-    most = max(len(group) for group in groups)
-    if any(len(group) not in (0, most) for group in groups):
-        return [
-            [group[at] if at < len(group) and len(group) == most else None for group in groups] for at in range(most)
-        ]
-    return [[group[at] if group else None for group in groups] for at in range(most)]
+def _doubted(columns: Sequence[Placed]) -> dict[str, Need]:
+    return {each.column.name: Need(each.need.readings, each.need.doubt or _PLUS) for each in columns}
+
+
+def _is_plus(cylinder: Placed) -> bool:
+    read = (power(text) for text in cylinder.texts if text is not None)
+    return any(each is not None and each > 0 for each in read)
 
 
 def _transposed(lens: Sequence[Placed | None]) -> dict[str, Need]:
@@ -56,17 +59,15 @@ def _transposed(lens: Sequence[Placed | None]) -> dict[str, Need]:
     there = [each for each in lens if each is not None]
     if cylinder is None:
         return {}
-    powers = [read for text in cylinder.texts if text is not None and (read := power(text)) is not None]
+    sampled = bool(cylinder.profile.samples)
+    if sampled and not _is_plus(cylinder):
+        return {}
     complete = sphere is not None and (axis is not None or cylinder.field.name == "cylinder")
     plain = all(
         each.certain and isinstance(each.need.transform, Copy | Number) and _is_whole_unit(each) for each in there
     )
-    if powers and not any(each > 0 for each in powers):
-        return {}
     if not complete or not plain:
-        return (
-            {each.column.name: Need(each.need.readings, each.need.doubt or _PLUS) for each in there} if powers else {}
-        )
+        return _doubted(there) if sampled else {}
     names = {part: each.column.name if each is not None else "" for part, each in zip(_PARTS, lens, strict=True)}
     return {
         each.column.name: Need((Transpose(**names, part=part),))

@@ -136,7 +136,7 @@ def _are_parts(group: Sequence[Placed]) -> bool:
 
 
 _HOUSE = re.compile(r"\d{1,4}(?:\s?[-/]?\s?\w{1,2})?")
-_BESIDE = 2  # a house number stands this near its street
+_BESIDE = 4  # a house number stands this near its street; town and postal code may lie between
 
 
 def street_needs(columns: Sequence[Placed], source: Surroundings) -> Needs:

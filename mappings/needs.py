@@ -11,13 +11,14 @@ from mappings.hinting import contradiction
 from mappings.inference import Ambiguous, Known, Unread, infer
 from mappings.joining import joined_needs
 from mappings.kinds import Profile
-from mappings.lexicon import lexicon
+from mappings.lexicon import lexicon, pieces
 from mappings.placing import Need, Placed, Surroundings
 from mappings.records import PracticeFacts
 from mappings.schema import Boolean, CodeMap, Column, Copy, Schema, Transform
 
 Targets = Mapping[tuple[str, str], CanonicalField]
 _OPPOSITE = frozenset({"hidden", "deleted"})
+_NEGATIONS = frozenset(["not", "non", "no", "nicht", "kein", "keine", "nao", "sin", "sem", "senza", "sans", "pas"])
 _SAMPLES = 200  # of a column: a format that these do not show is rare
 
 
@@ -76,7 +77,9 @@ def _senses(column: Column, transform: Boolean | Copy) -> tuple[Transform, ...]:
         words = {atom for slot in slots for atom in slot.atoms}
         if words & _OPPOSITE:
             return (inverted,)
-        if "active" in words or (slots and slots[-1].atoms):
+        if _NEGATIONS & set(pieces(text)):
+            break
+        if "active" in words or (slots and all(slot.atoms for slot in slots)):
             return (transform,)
     return (plain, inverted)
 

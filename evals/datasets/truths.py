@@ -14,6 +14,7 @@ from mappings.schema import (
     Boolean,
     CodeMap,
     Concat,
+    Date,
     Datetime,
     Lookup,
     Scalar,
@@ -131,8 +132,15 @@ def _moment(view: TableView, kind: str, alone: TransformTruth) -> TransformTruth
     # this column's own gaps are the other's too; a gap in the value was a gap in one of both
     form = f"{view.dress.part_day} {view.dress.part_clock}"
     transform = Datetime(from_=form, parts=(day, clock))
-    texts = [f"{one} {other}" for one, other in zip(days, clocks, strict=True) if one and other]
-    return TransformTruth(transform, values, other_reading(transform, texts))
+    swapped = other_reading(
+        Date(from_=view.dress.part_day), days
+    )  # a day whose hour is missing tells the order as well
+    other = (
+        transform.model_copy(update={"from_": f"{swapped.from_} {view.dress.part_clock}"})
+        if isinstance(swapped, Date)
+        else None
+    )
+    return TransformTruth(transform, values, other)
 
 
 def _transposed(view: TableView, kind: str, alone: TransformTruth) -> TransformTruth | None:

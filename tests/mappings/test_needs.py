@@ -102,7 +102,8 @@ def test_which_way_a_flag_says_active_is_asked_where_its_name_is_unknown() -> No
     assert needs_of(AKTIV=("Patient.active", [True, False]))["AKTIV"].doubt is None
     inactive = needs_of(inactive=("Patient.active", [True, False]))["inactive"]
     assert (inactive.doubt, inactive.transform) == (None, Boolean(invert=True))
-    assert len(needs_of(qzx=("Patient.active", [True, False]))["qzx"].readings) == 2
+    for unclear in ("qzx", "qzx_kz", "sin_uso"):
+        assert len(needs_of(**{unclear: ("Patient.active", [True, False])})[unclear].readings) == 2
 
 
 def test_a_day_and_an_hour_are_joined_and_both_orders_of_the_day_stay_open() -> None:
@@ -196,6 +197,8 @@ def test_plus_cylinders_are_turned_with_their_sphere_and_axis() -> None:
         [made(needs[name], eye[name], {each: rows[each][at] for each in eye}, name) for name in eye] for at in (0, 1)
     ]
     assert turned == [["-1.25", "-0.75", 100], ["1", "-1", 80]]
+    two = needs_of(S=(eye["S"], rows["S"]), S2=(eye["S"], rows["S"]), C=(eye["C"], rows["C"]), A=(eye["A"], rows["A"]))
+    assert all(need.doubt for need in two.values())  # which sphere is the cylinder's?
     alone = needs_of(S=(eye["S"], rows["S"]), C=(eye["C"], rows["C"]))
     assert all(need.doubt for need in alone.values())  # the axis would stay as it is
 
