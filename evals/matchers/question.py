@@ -41,12 +41,12 @@ class Question:
 @dataclass(frozen=True)
 class Matcher:
     """Somebody's answer: `likeness` gives (n_columns, n_fields) in [0, 1]; `missing` why it cannot be asked here, or
-    nothing. `seconds` is what it may take for one system."""
+    nothing. `seconds` is the computing time that it may take for one system."""
 
     name: str
     likeness: Callable[[Question], FloatArray]
     missing: Callable[[], str | None] = lambda: None
-    seconds: float = 120.0
+    seconds: int = 120
 
 
 def canonical_question(source: Schema) -> Question:

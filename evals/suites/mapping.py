@@ -15,20 +15,21 @@ from evals.datasets.generate import generated_sets
 from evals.datasets.generators import practice_sets
 from evals.datasets.vendors import vendor_sets
 from evals.fit_mapping import MADE_UP, VENDOR_IMPORTANCE, LeftOut, left_out, other_systems
-from evals.fitting import upper_bound
+from evals.fitting import quiet_threshold, upper_bound
 from evals.labelled import LabelledSchema, read_sets
 from evals.learning import Answer, fit_weights, predict, prepare
 from evals.simulated_schemas import simulated_schemas
 from evals.suites.mapping_ablation import ABLATIONS, Ablated, Ablation, refitted_without, without_signal
 from evals.suites.mapping_comparison import Cost, MatcherFigures, compare, cost, finished_by, overall, speed
 from evals.suites.mapping_corrections import SEEDS, CorrectionFigures, measure
-from evals.suites.mapping_figures import Bin, Figures, precision_by_coverage, reliability, score, sureness
+from evals.suites.mapping_figures import Bin, Figures, calibrated, precision_by_coverage, reliability, score, sureness
 from mappings.model import Weights, shipped_weights
 from mappings.targets import canonical_space
 
 _FOUND = Path(__file__).resolve().parent.parent.parent.parent / "shared" / "devsets"
 _GENERATED, _GENERATED_QUICKLY = 36, 6
 _CURVE_POINTS = 60
+_MOST_LOST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class MappingReport(BaseModel):
     accept_errors: int
     accept_bound: float
     possible_coverage: float
+    possible_no_match: float
     misses: Misses
     reliability: tuple[Bin, ...]
     coverage: tuple[tuple[float, float], ...]
@@ -103,6 +105,23 @@ class _Played:
             for system, answers in self.answers.items()
             for answer in answers
         ]
+
+    def possible_no_match(self) -> float:
+        """The share of columns without a target that one threshold, chosen after the fact, would leave aside while five in
+        a hundred mappable ones are lost."""
+        stated = [
+            (answer.label, *calibrated(answer, self.weights[system]))
+            for system, answers in self.answers.items()
+            for answer in answers
+        ]
+        nothing = [none if none > float(pairs[0]) else 0.0 for _, pairs, none in stated]
+        threshold = quiet_threshold(nothing, [label.target is not None for label, _, _ in stated], _MOST_LOST)
+        empty = [
+            sure
+            for (label, _, _), sure in zip(stated, nothing, strict=True)
+            if label.target is None and not label.ambiguous
+        ]
+        return sum(sure >= threshold for sure in empty) / len(empty) if empty else 0.0
 
 
 def run(
@@ -214,6 +233,7 @@ def _report(
         costs=tuple(cost(each, played.weights[each.name]) for each in played.systems), groups=tuple(groups),
         accept_errors=errors, accept_bound=upper_bound(errors, accepted),
         possible_coverage=max((share for share, right in curve if right >= 0.99), default=0.0),
+        possible_no_match=played.possible_no_match(),
         misses=_misses([answer for answers in played.answers.values() for answer in answers]),
         reliability=reliability(sure), coverage=tuple(curve[:: max(1, len(curve) // _CURVE_POINTS)]),
         matchers=tuple(matchers), ablation=tuple(ablation), corrections=corrections,

@@ -115,6 +115,8 @@ def _asked(report: MappingReport) -> list[str]:
         f"{report.accept_bound:.1%} with 95 % confidence. With one threshold for all of these systems, chosen after the fact, "
         f"{report.possible_coverage:.0%} of the mappable columns could be accepted at 99 %: coverage above that is a matter of "
         "ranking, up to there of thresholds that have to be set on other systems. "
+        f"No match: with one threshold chosen likewise {report.possible_no_match:.0%} of the columns without a target could be left "
+        "aside while 5 % of the mappable ones are lost. "
         f"With {len(report.systems)} systems one error more or less moves a threshold far.",
     ]  # fmt: skip
     return lines
