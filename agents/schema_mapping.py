@@ -9,7 +9,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from pydantic import TypeAdapter
 
-from agents.advisor import choose_targets
+from agents.advised_mapping import choose_targets
 from agents.asking import answers, draft_question, pose, stored, wait_for
 from agents.context import AgentContext
 from agents.mapping_gaps import declared_gaps
@@ -76,7 +76,7 @@ async def introspect_source(state: MappingState, runtime: Runtime[AgentContext])
 
 
 async def suggest_mapping(state: MappingState, runtime: Runtime[AgentContext]) -> MappingState:
-    """Ask the engine, then the advisor where two candidates tie; the suggestions go to the store."""
+    """Ask the engine, then the advisor on what stays doubtful; the suggestions go to the store, and what advice cost."""
     store, integrated, draft = runtime.context.store, state["integrated"], state["draft"]
     schema = await _schema(runtime.context, integrated)
     method = manifest_of(draft.system).method(draft.method)
@@ -84,7 +84,9 @@ async def suggest_mapping(state: MappingState, runtime: Runtime[AgentContext]) -
     learned = await store.corrections.list(draft.system)
     suggested = suggest_for(method, schema, learned, facts)
     if runtime.context.advisor is not None:
-        suggested = await choose_targets(runtime.context.advisor, suggested)
+        suggested, advice = await choose_targets(runtime.context.advisor, suggested, schema, store.artifacts)
+        await store.artifacts.put(integrated.integration_id, "advice", advice.model_dump(mode="json"))
+        runtime.stream_writer({"event": "step", "step": "advise", **advice.model_dump(mode="json")})
     lines = [line.model_dump(mode="json", by_alias=True) for line in suggested]
     await store.artifacts.put(integrated.integration_id, "suggestions", lines)
     return {}
@@ -318,8 +320,12 @@ def _within(mapping: SavedMapping, entities: tuple[str, ...]) -> SavedMapping:
 
 
 def _concerns(line: ColumnMapping, entities: tuple[str, ...]) -> bool:
-    """Whether a column may belong to what was asked for: only about these a person is asked."""
-    return not entities or (line.best is not None and line.best.target_table in entities)
+    """Whether a column may belong to what was asked for: only about these a person is asked.
+
+    By the likeliest candidate, which is not always the first: an advisor may order them and keeps no question from a person.
+    """
+    likeliest = max(line.candidates, key=lambda each: each.confidence, default=None)
+    return not entities or (likeliest is not None and likeliest.target_table in entities)
 
 
 def _samples_within(schema: Schema, mapping: SavedMapping, entities: tuple[str, ...]) -> Schema:

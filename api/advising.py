@@ -12,6 +12,10 @@ def advisor_of(settings: Settings) -> Advisor | None:
         return None
     return Advisor(
         AdvisorSettings(
-            url=settings.advisor_url, key=settings.advisor_key or "none", model=settings.advisor_model or "default"
+            url=settings.advisor_url,
+            key=settings.advisor_key or "none",
+            model=settings.advisor_model or "default",
+            job_seconds=settings.advisor_seconds,
+            max_tokens=settings.advisor_tokens,
         )
     )

@@ -29,6 +29,17 @@ def _validated(event: Event) -> str:
     return f"It does not work yet: {event['sentence']}"
 
 
+def _advised(event: Event) -> str:
+    cost = f"{event['calls']} calls, {event['tokens']} tokens, {event['seconds']} s"
+    standing = {
+        "heard": f"{event['moved']} have another first candidate now",
+        "untested": "too little was known to test it by, so its word is shown and moved nothing",
+        "refuted": f"it found {event['agreed']} of {event['decided']} known fields, so it was not heard",
+        "silent": "nothing usable came",
+    }[str(event["heard"])]
+    return f"The advisor answered on {event['answered']} of {event['doubtful']} doubtful columns: {standing} ({cost})."
+
+
 def _mapped(event: Event) -> str:
     text = (
         f"Mapped {event['accept']} columns; {event['review']} wait for review, {event['no_match']} hold nothing of ours"
@@ -60,6 +71,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "repair": lambda event: f"{event['because']} Trying {event['address']}.",
     "register": lambda event: f"Registered as {event['integration']}, time zone {event['time_zone']}.",
     "introspect": lambda event: f"Its schema: tables {event['tables']}, columns {event['columns']}.",
+    "advise": _advised,
     "map": _mapped,
     "plan": lambda event: "Before anything is read:",
     "sync": lambda event: f"  {event['stream']}: {event['rows']} rows",

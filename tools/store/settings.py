@@ -19,7 +19,8 @@ class Settings(BaseSettings):
     `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
     `allowed_networks` (CIDR) and `allowed_folders`, by commas: where the service may go beyond the public internet.
     `breaker_failures` faults in a row open an integration's circuit for `breaker_seconds`; static data (rooms, people,
-    codes) is kept `cache_seconds`, and what became of a webhook message `webhook_days`.
+    codes) is kept `cache_seconds`, and what became of a webhook message `webhook_days`. `advisor_tokens` and
+    `advisor_seconds` are what the optional advisor may use in one job.
     """
 
     model_config = SettingsConfigDict(env_prefix="PATCHBAY_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     advisor_url: str | None = None
     advisor_key: str | None = Field(default=None, repr=False)
     advisor_model: str | None = None
+    advisor_tokens: int = Field(default=50_000, ge=1)
+    advisor_seconds: float = Field(default=30.0, gt=0)
 
     @property
     def key_file(self) -> Path:

@@ -53,8 +53,9 @@ def liar() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            offered = json.loads(asked["messages"][-1]["content"]).get("options", [])
-            content = json.dumps({"option": (offered or ["verify=False"])[-1], "reason": WISHES["summary"], **WISHES})
+            columns = json.loads(asked["messages"][-1]["content"]).get("columns", {})
+            said = {key: {"option": each["options"][0], "reason": WISHES["summary"]} for key, each in columns.items()}
+            content = json.dumps(said or WISHES)
             message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
             body = json.dumps(
                 {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [message]}

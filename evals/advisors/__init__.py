@@ -1,0 +1,1 @@
+"""Scripted advisors behind real HTTP, OpenAI-compatible: what a language model might answer, from a ceiling to an enemy."""
