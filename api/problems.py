@@ -24,7 +24,7 @@ _STATUS = {
     "auth.missing": 401, "auth.unknown": 401, "auth.role": 403,
     "store.not_found": 404, "integration.unknown": 404,
     "question.closed": 409, "sync.busy": 409, "heal.busy": 409, "idempotency.in_progress": 409,
-    "patient.likely_there": 409, "integration.at_rest": 409, "request.too_large": 413,
+    "patient.likely_there": 409, "integration.at_rest": 409, "input.contradicts": 409, "request.too_large": 413,
     "idempotency.key_reused": 422, "address.refused": 422,
     "service.no_worker": 503, "store.unreachable": 503, "store.schema_behind": 503, "store.schema_ahead": 503,
 }  # fmt: skip

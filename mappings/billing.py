@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from knowledge.codes import code_systems
-from mappings.code_forms import ABBREVIATION, Reading, Validity, validity_of, written
-from mappings.code_recognition import Candidate, Evidence, Habits, recognise
+from mappings.code_forms import ABBREVIATION, Reading, Validity, listed_as, validity_of, written
+from mappings.code_recognition import Candidate, Evidence, Habits, possible, recognise
 
 Direction = Literal["to_pms", "from_pms"]
 Mark = Literal["exact", "normalised", "respelt", "by_table", "unknown", "not_valid_on", "ambiguous"]
@@ -30,9 +31,12 @@ class Listing:
     by: Literal["catalogue", "practice"]
     text: str | None = None
     validity: Validity = field(default_factory=Validity)
+    points: str | None = None
+    price: str | None = None
+    source: str | None = None  # which catalogue says so
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lists:
     """All listings that matter to a request, and the code systems of which a whole catalogue is in force on the day."""
 
@@ -40,16 +44,38 @@ class Lists:
     complete: frozenset[str] = frozenset()
 
     def of(self, identity: tuple[str, str]) -> list[Listing]:
-        return [each for each in self.listings if (each.code_system, each.code) == identity]
+        """Those of a code; where it is not listed itself, those of the code that it adds modifiers to."""
+        system, code = identity
+        for name in listed_as(code_systems()[system], code):
+            if found := self._by_identity.get((system, name)):
+                return found
+        return []
+
+    @cached_property
+    def _by_identity(self) -> Mapping[tuple[str, str], list[Listing]]:
+        found: dict[tuple[str, str], list[Listing]] = {}
+        for each in self.listings:
+            found.setdefault((each.code_system, each.code), []).append(each)
+        return found
 
     def evidence(self, on: date) -> Evidence:
         """What they say of readings on that day."""
-        return Evidence(frozenset((each.code_system, each.code) for each in self.listings), self.complete, on)
+        if on not in self._evidence:
+            listed = frozenset((each.code_system, each.code) for each in self.listings if each.validity.covers(on))
+            self._evidence[on] = Evidence(listed, self.complete, on)
+        return self._evidence[on]
+
+    @cached_property
+    def _evidence(self) -> dict[date, Evidence]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
 class MappedCode:
-    """The answer for one code. `listed` is None where no list can tell; `written_back` is a `respelt` code's own spelling."""
+    """The answer for one code. `listed` is None where no list can tell; `written_back` is a `respelt` code's own spelling.
+
+    `text`, `points` and `price` are what the catalogue that `source` names says, or the practice's own text.
+    """
 
     asked: str
     asked_system: str | None
@@ -60,6 +86,9 @@ class MappedCode:
     reason: str
     listed: bool | None = None
     text: str | None = None
+    points: str | None = None
+    price: str | None = None
+    source: str | None = None
     validity: Validity = field(default_factory=Validity)
     written_back: str | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +107,13 @@ def candidates_of(asked: Asked, habits: Habits) -> list[Candidate]:
     """What a code may mean before any list was looked at: whoever has lists looks these up."""
     system, misnamed = _system_of(asked, habits)
     return [] if misnamed else recognise(asked.code, habits, system)
+
+
+def codes_meant(asked: Asked, habits: Habits) -> set[str]:
+    """Every code by which a list may have what is asked for, however unlikely that reading is without the list."""
+    system, _ = _system_of(asked, habits)
+    found = possible(asked.code, habits, system)
+    return {name for each in found for name in listed_as(code_systems()[each.code_system], each.code)}
 
 
 def map_code(asked: Asked, direction: Direction, habits: Habits, on: date, lists: Lists | None = None) -> MappedCode:
@@ -101,7 +137,7 @@ def map_code(asked: Asked, direction: Direction, habits: Habits, on: date, lists
     if direction == "to_pms" and habits.kept and best.reading.code_system not in habits.by_system:
         return _passed(asked, candidates, f"this system keeps no codes of {best.reading.code_system}")
     answer = _written(asked, best, direction, habits)
-    return _dated(_told(answer, candidates, found), best.reading, found, on)
+    return _dated(_told(answer, candidates, found, on), best.reading, found, on)
 
 
 def map_codes(
@@ -180,11 +216,17 @@ def _reads_back(own: str, reading: Reading, habits: Habits) -> bool:
     return bool(back) and back[0].identity == (reading.code_system, reading.code) and back[0].confidence >= SURE
 
 
-def _told(answer: MappedCode, candidates: Sequence[Candidate], found: Sequence[Listing]) -> MappedCode:
-    """The answer with what lists say and with the near ties."""
-    text = next((each.text for each in found if each.text), None)
+def _told(answer: MappedCode, candidates: Sequence[Candidate], found: Sequence[Listing], on: date) -> MappedCode:
+    """The answer with what lists say on that day, the catalogue's before the practice's, and with the near ties."""
     near = tuple(candidates) if len(candidates) > 1 else ()
-    return replace(answer, listed=True if found else None, text=text, candidates=near)
+    if not found:
+        return replace(answer, candidates=near)
+    current = [each for each in found if each.validity.covers(on)] or found
+    first = min(current, key=lambda each: each.by != "catalogue")
+    text = next((each.text for each in (first, *current) if each.text), None)
+    return replace(
+        answer, listed=True, candidates=near, text=text, points=first.points, price=first.price, source=first.source
+    )
 
 
 def _dated(answer: MappedCode, reading: Reading, found: Sequence[Listing], on: date) -> MappedCode:
@@ -192,7 +234,8 @@ def _dated(answer: MappedCode, reading: Reading, found: Sequence[Listing], on: d
     if answer.mark == "unknown":
         return answer
     formal = validity_of(code_systems()[reading.code_system], reading.code)
-    valid = [each.validity for each in found] or [formal]
+    dated = [each for each in found if each.by == "catalogue"] or found  # a practice's own list seldom says until when
+    valid = [each.validity for each in dated] or [formal]
     covering = [each for each in valid if each.covers(on)]
     if covering:
         return replace(answer, validity=covering[0])

@@ -50,6 +50,12 @@ class Validity:
         """Whether that day lies within, both ends included."""
         return (self.valid_from or on) <= on <= (self.valid_to or on)
 
+    def within(self, other: Validity) -> Validity | None:
+        """The days that both have; None where there are none."""
+        begins = max(filter(None, (self.valid_from, other.valid_from)), default=None)
+        ends = min(filter(None, (self.valid_to, other.valid_to)), default=None)
+        return None if begins and ends and ends < begins else Validity(begins, ends)
+
 
 def readings(system: CodeSystem, text: str, extra: Sequence[Spelling] = ()) -> list[Reading]:
     """Every canonical code of the system that a text may mean, once for each spelling; empty where it has none of its forms."""
@@ -105,6 +111,14 @@ def validity_of(system: CodeSystem, code: str) -> Validity:
         if _compiled(change.codes).fullmatch(code):
             begins, ends = change.valid_from or begins, change.valid_to or ends
     return Validity(begins, ends)
+
+
+def listed_as(system: CodeSystem, code: str) -> tuple[str, ...]:
+    """How a catalogue may list a canonical code: as it is, or by the code that it adds modifiers or a mark of analogy to."""
+    form, parts = next(_forms_of(system, code), (None, {}))
+    if form is None or form.base is None:
+        return (code,)
+    return tuple(dict.fromkeys((code, _filled(form.base, parts))))
 
 
 @cache

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from knowledge.codes import code_system_names, code_systems
 from knowledge.spelling import CANONICAL, BillingCodes, KeptCodes, OwnCode
-from mappings.code_forms import ABBREVIATION, Reading, readings, validity_of
+from mappings.code_forms import ABBREVIATION, Reading, listed_as, readings, validity_of
 
 # Set by hand, checked by `evals.suites.billing`: shares, not measurements.
 NO_FORM = 0.000001  # codes of no system at all: made up in the office
@@ -90,7 +90,7 @@ class Habits:
 class Evidence:
     """What lists and the day say.
 
-    `listed` has every (code system, code) that is listed, `complete` the code systems with a whole catalogue; `on` is
+    `listed` has every (code system, code) that is listed then, `complete` the code systems with a whole catalogue; `on` is
     the day of service, None where it is not known.
     """
 
@@ -105,7 +105,8 @@ class Evidence:
         return self._listed(reading) * (STALE if stale else 1.0)
 
     def _listed(self, reading: Reading) -> float:
-        if (reading.code_system, reading.code) in self.listed:
+        names = listed_as(code_systems()[reading.code_system], reading.code)
+        if any((reading.code_system, name) in self.listed for name in names):
             return LISTED
         return NOT_LISTED if reading.code_system in self.complete else 1.0
 

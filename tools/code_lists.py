@@ -1,4 +1,4 @@
-"""What the practice's own list says of the codes that are asked for: a code that it charges by is known there."""
+"""What lists say of the codes that are asked for: the tenant's catalogues, and the practice's own list of what it charges."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import date
 
 from knowledge.catalogue import catalogue
 from knowledge.errors import BadInput
-from mappings.billing import Asked, Direction, Listing, Lists, MappedCode, candidates_of, map_codes
+from mappings.billing import Asked, Direction, Listing, Lists, MappedCode, candidates_of, codes_meant, map_codes
 from mappings.code_forms import Validity
 from mappings.code_recognition import Habits
+from tools.code_catalogues import catalogue_listings
 from tools.store.models import Integration, StoredRecord
 from tools.store.open import Store
 
@@ -19,15 +20,21 @@ _ENTITY = "TreatmentCode"
 async def map_billing_codes(
     store: Store, system: str, asked: Sequence[Asked], direction: Direction, on: date, integration: Integration | None
 ) -> list[MappedCode]:
-    """Map codes of a system, with what the integration's practice lists where one is named. Raises `BadInput` for an unknown system."""
+    """Map codes of a system by the catalogues of that day, and by what the integration's practice lists where one is named.
+
+    Raises `BadInput` for an unknown system.
+    """
     manifest = catalogue().get(system)
     if manifest is None:
         raise BadInput("system", f"there is no system {system!r}.", "`patchbay systems` lists them.")
     if integration is not None and integration.system != system:
         raise BadInput("integration_id", f"{integration.id} is no integration of {system}.", "Name one that is.")
     habits = Habits.of(manifest.billing_codes, manifest.countries)
-    listings = await _of_the_practice(store, integration, asked, habits) if integration is not None else []
-    return map_codes(asked, direction, habits, on, Lists(tuple(listings)))
+    meant = {name for each in asked for name in codes_meant(each, habits)}
+    listings, complete = await catalogue_listings(store, meant, on)
+    if integration is not None:
+        listings += await _of_the_practice(store, integration, asked, habits)
+    return map_codes(asked, direction, habits, on, Lists(tuple(listings), complete))
 
 
 async def _of_the_practice(

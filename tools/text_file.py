@@ -31,8 +31,8 @@ def named_path(place: str, source: str, mend: str) -> Path:
         raise BadInput(place, f"cannot be found ({error}).", mend) from None
 
 
-def read_text_file(place: str, source: str, mend: str, *, standard_input: bool = False) -> str:
-    """The text of a UTF-8 file, `-` for standard input where that is allowed. Raises `BadInput` with place and mend."""
+def read_file(place: str, source: str, mend: str, *, standard_input: bool = False) -> bytes:
+    """The bytes of a file, `-` for standard input where that is allowed. Raises `BadInput` with place and mend."""
     if standard_input and source == "-":
         data = sys.stdin.buffer.read(MOST_BYTES + 1)
     else:
@@ -46,6 +46,12 @@ def read_text_file(place: str, source: str, mend: str, *, standard_input: bool =
             raise BadInput(place, f"cannot be read ({error.strerror}).", mend) from error
     if len(data) > MOST_BYTES:
         raise BadInput(place, f"is larger than {MOST_BYTES // 2**20} MB.", mend)
+    return data
+
+
+def read_text_file(place: str, source: str, mend: str, *, standard_input: bool = False) -> str:
+    """The text of a UTF-8 file, `-` for standard input where that is allowed. Raises `BadInput` with place and mend."""
+    data = read_file(place, source, mend, standard_input=standard_input)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

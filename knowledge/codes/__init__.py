@@ -22,11 +22,15 @@ CatalogueField = Literal["code", "text", "abbreviation", "points", "price", "cat
 
 
 class CodeForm(Knowledge):
-    """One form of canonical codes. `ranges` bound the part `number`, inclusive; `weight` as of a spelling."""
+    """One form of canonical codes. `ranges` bound the part `number`, inclusive; `weight` as of a spelling.
+
+    `base` is the code that a catalogue lists for it, where that is another: without modifiers, without a mark of analogy.
+    """
 
     name: str
     pattern: Pattern
     ranges: tuple[tuple[int, int], ...] = ()
+    base: str | None = None
     weight: Annotated[float, Field(gt=0, le=1)]
     valid_from: date | None = None
     valid_to: date | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -364,3 +364,25 @@ class WalkEnd:
     deleted: int = 0
     held: int = 0
     first_sightings: int = 0
+
+
+class NewCodeCatalogue(Stored):
+    """A version of a billing code system as a file gives it. `whole`: a code that it lacks is none then."""
+
+    code_system: str
+    name: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+    whole: bool
+    kept_out: int = 0
+    file: str
+    content_hash: bytes = Field(repr=False)
+
+
+class CodeCatalogue(NewCodeCatalogue):
+    """The same as it lies in the store."""
+
+    id: str
+    codes: int
+    imported_at: datetime
+    imported_by: str

@@ -21,6 +21,7 @@ from tools.store.audit import AuditRepository
 from tools.store.breakers import BreakerRepository
 from tools.store.calls import CallRepository
 from tools.store.checkpoints import open_checkpointer
+from tools.store.code_catalogues import CodeCatalogueRepository
 from tools.store.corrections import CorrectionRepository
 from tools.store.credentials import CredentialRepository
 from tools.store.database import Database, database_url
@@ -87,6 +88,7 @@ class Store:
         self.incidents = IncidentRepository(scope)
         self.alerts = AlertRepository(scope)
         self.corrections = CorrectionRepository(scope)
+        self.code_catalogues = CodeCatalogueRepository(scope)
         self.observations = ObservationRepository(scope)
         self.breakers = BreakerRepository(scope)
         self.calls = CallRepository(scope)

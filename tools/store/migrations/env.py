@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tools.store import onboarding_tables, operation_tables, service_tables  # noqa: F401 - their tables are METADATA's too
+from tools.store import code_tables, onboarding_tables, operation_tables, service_tables  # noqa: F401 - their tables are METADATA's too
 from tools.store.migrations import VERSION_TABLE
 from tools.store.tables import METADATA
 
