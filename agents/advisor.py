@@ -22,6 +22,7 @@ from knowledge.prompts import Prompt
 MOST_BYTES = 1_000_000  # of one answer; whoever sends more is cut off
 GIVEN_UP_AFTER = 2  # failed calls in a row
 LETTERS_A_TOKEN = 4  # roughly, where a server does not say what it used
+BELIEVED = 2  # a count below the estimate divided by this is not: else the budget would be the server's to keep
 _CONNECT_SECONDS = 2.0
 _REASON_LETTERS = 300
 
@@ -135,7 +136,8 @@ class Advisor:
         except Exception as error:  # noqa: BLE001 - whatever a foreign server does to a stream, the job goes on without it
             self.spent.failures.append(type(error).__name__)
         self.spent.seconds += perf_counter() - began
-        self.spent.tokens += heard.tokens or _tokens(body) + len(heard.text) // LETTERS_A_TOKEN
+        estimated = _tokens(body) + len(heard.text) // LETTERS_A_TOKEN
+        self.spent.tokens += max(heard.tokens, estimated // BELIEVED) if heard.tokens else estimated
         return refused
 
     async def _hear(self, body: Mapping[str, Any], heard: Heard) -> None:

@@ -443,9 +443,12 @@ def codes_remove(catalogue: Catalogue, json: Json = False) -> None:
 @app.command("eval")
 def evaluate(
     suite: Annotated[
-        str, typer.Argument(help="mapping, detection, onboarding, diagnosis, healing, billing or all.")
+        str,
+        typer.Argument(help="mapping, detection, onboarding, diagnosis, healing, billing, transforms, advisor or all."),
     ] = "all",
-    sets: Annotated[str | None, typer.Option(help="A folder of labelled schemas for the mapping suite.")] = None,
+    sets: Annotated[
+        str | None, typer.Option(help="A folder of labelled schemas for the mapping and advisor suites.")
+    ] = None,
     rounds: Annotated[
         int, typer.Option(min=1, help="Plans that the healing suite makes of made-up evidence.")
     ] = 10_000,
@@ -459,12 +462,18 @@ def evaluate(
         bool, typer.Option("--refits", help="Mapping: fit anew without each signal, half an hour or more.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Mapping: processes to fit with.")] = 1,
+    advisor: Annotated[
+        str | None,
+        typer.Option(
+            help="Advisor: a real OpenAI-compatible endpoint to measure; key and model by PATCHBAY_ADVISOR_KEY, _MODEL."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """The evaluation harness."""
     from api.commands.evaluate import Asked, run_eval
 
-    _end(run_eval(suite, Asked(sets, rounds, report, quick, refits, jobs), as_json=json))
+    _end(run_eval(suite, Asked(sets, rounds, report, quick, refits, jobs, advisor), as_json=json))
 
 
 def _end(code: int) -> None:

@@ -16,7 +16,7 @@ from knowledge.errors import BadInput
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says beyond a suite's name; `report` to `jobs` are for the mapping suite only."""
+    """What the command line says beyond a suite's name; `report` to `jobs` are for the mapping suite only, `advisor` for its own."""
 
     sets: str | None = None
     rounds: int = 10_000
@@ -24,10 +24,11 @@ class Asked:
     quick: bool = False
     refits: bool = False
     jobs: int = 1
+    advisor: str | None = None
     say: Callable[[str], None] = lambda said: None
 
 
-SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing", "transforms")
+SUITES = ("mapping", "detection", "onboarding", "diagnosis", "healing", "billing", "transforms", "advisor")
 
 
 def run_eval(suite: str, asked: Asked, *, as_json: bool) -> int:
@@ -37,6 +38,10 @@ def run_eval(suite: str, asked: Asked, *, as_json: bool) -> int:
         raise BadInput("SUITE", f"there is no suite {suite!r}.", f"Choose from {', '.join(SUITES)} or all.")
     if asked.sets is not None and not Path(asked.sets).is_dir():
         raise BadInput("--sets", f"{asked.sets} is no folder.", "Name the folder that holds the labelled schemas.")
+    if asked.advisor is not None and not asked.advisor.startswith(("http://", "https://")):
+        raise BadInput(
+            "--advisor", f"{asked.advisor} is no web address.", "Name an endpoint, as in http://127.0.0.1:8000/v1."
+        )
     failed = False
     for name in SUITES if suite == "all" else (suite,):
         output.say(f"Running {name} …")
@@ -111,7 +116,20 @@ def _transforms(_: Asked) -> tuple[BaseModel, str, bool]:
     return report, transforms.as_text(report), report.good
 
 
+def _advisor(asked: Asked) -> tuple[BaseModel, str, bool]:
+    from api.advising import advisor_at
+    from evals.suites import advising
+    from tools.store.settings import Settings
+
+    url, settings = asked.advisor, Settings()
+    real = (lambda: advisor_at(url, settings)) if url is not None else None
+    beside = advising.DEVELOPMENT_SETS
+    sets = Path(asked.sets) if asked.sets else beside if any(beside.glob("*/truth.csv")) else None
+    report = run(lambda: advising.run(sets_folder=sets, real=real, say=asked.say))
+    return report, advising.as_text(report), report.good
+
+
 _RUNNERS: dict[str, Callable[[Asked], tuple[BaseModel, str, bool]]] = {
     "mapping": _mapping, "detection": _detection, "onboarding": _onboarding, "diagnosis": _diagnosis,
-    "healing": _healing, "billing": _billing, "transforms": _transforms,
+    "healing": _healing, "billing": _billing, "transforms": _transforms, "advisor": _advisor,
 }  # fmt: skip

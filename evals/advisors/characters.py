@@ -69,7 +69,7 @@ def slow(truth: Truth) -> Script:
 
 def nonsense(truth: Truth) -> Script:
     """Something else each time, and never an answer."""
-    number = count()
+    number = count(len(truth))  # whoever is given up soon has other nonsense for each system
 
     def script(asked: Columns) -> Reply:
         good = json.dumps(answers(lambda facts, options: _wrong(truth, facts, options), asked, "so"))

@@ -43,9 +43,13 @@ class ScriptedAdvisor:
     def calls(self) -> int:
         return len(self.received)
 
+    def received_bodies(self) -> list[bytes]:
+        """The requests without their headers."""
+        return [each.partition(b"\r\n\r\n")[2] for each in self.received]
+
     def bodies(self) -> list[dict[str, Any]]:
         """The requests as they were meant."""
-        return [json.loads(each.partition(b"\r\n\r\n")[2]) for each in self.received]
+        return [json.loads(each) for each in self.received_bodies()]
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def ask(
 
 @pytest.mark.parametrize("streams", [True, False], ids=["streamed", "whole"])
 def test_a_believable_model_orders_doubtful_candidates_and_accepts_nothing(streams: bool) -> None:
-    with serve_advisor(knowing(lambda _: WORK, total_tokens=77), streams=streams) as model:
+    with serve_advisor(knowing(lambda _: WORK, total_tokens=7_077), streams=streams) as model:
         (first, *others), report = ask(model.url, LINES)
     assert [each.target_column for each in first.candidates] == ["phone_work", "phone_home"]
     assert (first.decision, first.no_match) == ("review", 0.1)
@@ -82,7 +82,7 @@ def test_a_believable_model_orders_doubtful_candidates_and_accepts_nothing(strea
     assert "TEL D = dienstlich" in first.candidates[0].evidence[-1].detail
     assert others == LINES[1:]
     assert (report.heard, report.answered, report.moved, report.agreed) == ("heard", 1, 1, 4)
-    assert (report.calls, report.tokens, report.failures) == (1, 77, ())
+    assert (report.calls, report.tokens, report.failures) == (1, 7_077, ())
 
 
 def test_none_of_these_is_said_and_moves_nothing() -> None:
@@ -218,6 +218,14 @@ def test_a_job_uses_no_more_tokens_than_it_may(budget: dict[str, int]) -> None:
     assert 0 < report.tokens <= budget["max_tokens"]
     assert 0 < report.calls < 10
     assert model.calls == report.calls
+
+
+def test_a_server_that_counts_too_little_is_not_believed() -> None:
+    doubtful = [line("PAT", f"TEL{number}", HOME, WORK) for number in range(120)]
+    with serve_advisor(knowing(lambda _: WORK, total_tokens=1)) as model:
+        _, report = ask(model.url, [*doubtful, *decided()], max_tokens=10_000)
+    assert report.tokens > 1_000
+    assert report.calls < 10
 
 
 def test_a_server_that_counts_much_ends_the_advice() -> None:
