@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from api.code_lines import catalogue_line, entry_line, held_line, mapped_line, remark_line
 from api.output import Output, short_time
 from api.running import found, run_at_home, store_for
 from knowledge.errors import BadInput
 from mappings.code_forms import Validity
 
 if TYPE_CHECKING:
-    from mappings.billing import MappedCode
-    from mappings.catalogue_rows import CatalogueEntry, Remark
-    from tools.code_catalogues import Held, Imported
+    from mappings.billing import Direction
+    from mappings.catalogue_rows import Remark
+    from tools.code_catalogues import Imported
     from tools.store.models import CodeCatalogue
     from tools.store.open import Store
 
@@ -80,7 +81,7 @@ def list_catalogues(on: str | None, *, as_json: bool) -> int:
         async with store_for(output) as store:
             held = await catalogues_on(store, day)
         for each in held:
-            output.line(_held_line(each))
+            output.line(held_line(each))
         rows = [
             (each.catalogue.id, each.catalogue.code_system, each.catalogue.name, _days(each.days), each.catalogue.codes,
              "whole" if each.catalogue.whole else "part", "yes" if each.in_force else "no", each.catalogue.file,
@@ -101,7 +102,7 @@ def show_catalogue(wanted: str, codes: Sequence[str], *, as_json: bool) -> int:
     async def work() -> int:
         async with store_for(output) as store:
             catalogue = await _catalogue(store, wanted)
-            output.line({"event": "catalogue", **_catalogue_line(catalogue)})
+            output.line({"event": "catalogue", **catalogue_line(catalogue)})
             output.text(f"{catalogue.code_system} {catalogue.name} ({catalogue.id}): {catalogue.codes} codes from "
                         f"{catalogue.file}, {_days(Validity(catalogue.valid_from, catalogue.valid_to))}.")  # fmt: skip
             rows = await _show_entries(output, store, catalogue, codes)
@@ -127,7 +128,7 @@ def run_map_codes(codes: Sequence[str], options: MapOptions, *, as_json: bool) -
     async def work() -> int:
         async with store_for(output) as store:
             integration = await found(store, options.integration) if options.integration else None
-            direction = "to_pms" if options.to_pms else "from_pms"
+            direction: Direction = "to_pms" if options.to_pms else "from_pms"
             mapped = await map_billing_codes(store, options.system, asked, direction, day, integration)
         for each in mapped:
             output.line(mapped_line(each))
@@ -150,34 +151,19 @@ def remove(wanted: str, *, as_json: bool) -> int:
     async def work() -> int:
         async with store_for(output) as store:
             removed = await remove_catalogue(store, (await _catalogue(store, wanted)).id, "cli")
-        output.line({"event": "removed", **_catalogue_line(removed)})
+        output.line({"event": "removed", **catalogue_line(removed)})
         output.text(f"{removed.code_system} {removed.name} ({removed.id}) with its {removed.codes} codes is forgotten.")
         return 0
 
     return run_at_home(work)
 
 
-def mapped_line(mapped: MappedCode) -> dict[str, object]:
-    """An answer as JSON, the same as over HTTP."""
-    return {
-        "asked": mapped.asked, "asked_system": mapped.asked_system, "code": mapped.code,
-        "code_system": mapped.code_system, "mark": mapped.mark, "confidence": round(mapped.confidence, 4),
-        "reason": mapped.reason, "listed": mapped.listed, "text": mapped.text, "points": mapped.points,
-        "price": mapped.price, "source": mapped.source, "valid_from": mapped.validity.valid_from,
-        "valid_to": mapped.validity.valid_to, "written_back": mapped.written_back, "carried": dict(mapped.carried),
-        "candidates": [
-            {"code_system": each.identity[0], "code": each.identity[1], "confidence": round(each.confidence, 4)}
-            for each in mapped.candidates
-        ],
-    }  # fmt: skip
-
-
 def _tell_import(output: Output, done: Imported) -> None:
     catalogue, read = done.catalogue, done.content.read
     for each in read.remarks:
-        output.line({"event": "kept" if each.kept else "kept_out", **_remark_line(each)})
+        output.line({"event": "kept" if each.kept else "kept_out", **remark_line(each)})
     output.line(
-        {"event": "unchanged" if done.unchanged else "imported", **_catalogue_line(catalogue), "respelt": read.respelt,
+        {"event": "unchanged" if done.unchanged else "imported", **catalogue_line(catalogue), "respelt": read.respelt,
          "columns": dict(done.content.used), "unused_columns": list(done.content.unused)}
     )  # fmt: skip
     rows = [(_lines(each), "kept" if each.kept else "kept out", each.reason) for each in read.remarks[:SHOWN]]
@@ -228,28 +214,6 @@ async def _show_entries(
         if not output.as_json and not codes:
             break
     return rows if codes else rows[:SHOWN]
-
-
-def entry_line(entry: CatalogueEntry) -> dict[str, object]:
-    """One code of a catalogue as JSON, the same as over HTTP."""
-    return {
-        "line": entry.line, "code": entry.code, "text": entry.text, "abbreviation": entry.abbreviation,
-        "points": entry.points, "price": entry.price, "category": entry.category,
-        "valid_from": entry.validity.valid_from, "valid_to": entry.validity.valid_to,
-    }  # fmt: skip
-
-
-def _held_line(held: Held) -> dict[str, object]:
-    begins, ends = (held.days.valid_from, held.days.valid_to) if held.days else (None, None)
-    return {**_catalogue_line(held.catalogue), "in_force": held.in_force, "holds_from": begins, "holds_to": ends}
-
-
-def _catalogue_line(catalogue: CodeCatalogue) -> dict[str, object]:
-    return {**catalogue.model_dump(mode="json", exclude={"content_hash"}), "content_hash": catalogue.content_hash.hex()}
-
-
-def _remark_line(remark: Remark) -> dict[str, object]:
-    return {"line": remark.line, "last_line": remark.last_line, "why": remark.why, "reason": remark.reason}
 
 
 def _lines(remark: Remark) -> str:

@@ -8,6 +8,7 @@ from api.auth import bearer
 from api.idempotency import IdempotentRoute
 from api.routes import (
     audit,
+    billing_catalogues,
     billing_codes,
     caller,
     detections,
@@ -37,6 +38,7 @@ def v1_router() -> APIRouter:
         integrations,
         mappings,
         billing_codes,
+        billing_catalogues,
         sync,
         practice_data,
         practice_writes,

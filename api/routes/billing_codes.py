@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.auth import Viewer
+from api.code_lines import mapped_line
 from api.forms import Day, Form, Id, Text, View
 from api.found import integration_of
 from api.idempotency import IdempotentRoute
@@ -21,7 +22,8 @@ router = APIRouter(tags=["billing codes"], route_class=IdempotentRoute)
 MOST_CODES = 1000
 _ANSWER: dict[str, JsonValue] = {
     "asked": "Ä1", "asked_system": "GOÄ", "code": "1", "code_system": "GOÄ", "mark": "normalised", "confidence": 1.0,
-    "reason": "written as umlaut", "listed": None, "text": None, "valid_from": None, "valid_to": None,
+    "reason": "written as umlaut", "listed": None, "text": None, "points": None, "price": None,
+    "source": None, "valid_from": None, "valid_to": None,
     "written_back": None, "carried": {}, "candidates": [],
 }  # fmt: skip
 
@@ -34,7 +36,10 @@ class CodeForm(Form):
 
 
 class MapCodesForm(Form):
-    """`integration_id` lets the practice's own list of codes count; without `on` it is today."""
+    """The tenant's catalogues of that day count; `integration_id` lets the practice's own list of codes count too.
+
+    Without `on` it is today.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -59,7 +64,10 @@ class CodeCandidate(View):
 
 
 class MappedCodeView(View):
-    """`unknown` and `ambiguous` codes are answered as they were asked; `written_back` is how the system itself writes one."""
+    """`unknown` and `ambiguous` codes are answered as they were asked; `written_back` is how the system itself writes one.
+
+    `text`, `points` and `price` are what the imported catalogue says that `source` names, or the practice's own text.
+    """
 
     asked: str
     asked_system: str | None
@@ -70,6 +78,9 @@ class MappedCodeView(View):
     reason: str
     listed: bool | None
     text: str | None
+    points: str | None
+    price: str | None
+    source: str | None
     valid_from: date | None
     valid_to: date | None
     written_back: str | None
@@ -78,16 +89,7 @@ class MappedCodeView(View):
 
     @classmethod
     def of(cls, mapped: MappedCode) -> Self:
-        near = [
-            CodeCandidate(code_system=each.identity[0], code=each.identity[1], confidence=round(each.confidence, 4))
-            for each in mapped.candidates
-        ]
-        return cls(
-            asked=mapped.asked, asked_system=mapped.asked_system, code=mapped.code, code_system=mapped.code_system,
-            mark=mapped.mark, confidence=round(mapped.confidence, 4), reason=mapped.reason, listed=mapped.listed,
-            text=mapped.text, valid_from=mapped.validity.valid_from, valid_to=mapped.validity.valid_to,
-            written_back=mapped.written_back, carried=dict(mapped.carried), candidates=near,
-        )  # fmt: skip
+        return cls.model_validate(mapped_line(mapped))
 
 
 class MappedCodesView(View):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.testclient import TestClient
 from agents.context import AgentContext
 from agents.conversation import open_thread
 from api.app import create_app
+from tools.code_catalogues import CatalogueAsked, import_file
 from tools.store.open import open_stores
 
 EXAMPLES = 8
@@ -46,12 +48,14 @@ def running(
             store = await stores.of("north")
             has = await stock_practice(SimpleNamespace(stores=stores))
             endpoint, _ = await store.webhooks.create("https://vendor.example/", None)
+            asked = CatalogueAsked("GOZ", "goz.csv")
+            listed = await import_file(store, asked, b"Ziffer;Text\n2060;made up\n", "test", date(2026, 11, 21))
             ids = {
                 "practice_id": has.practice, "integration_id": has.integration, "endpoint_id": endpoint.id,
                 "run_id": (await store.runs.list(has.integration))[0].id,
                 "letter_id": (await store.dead_letters.list(has.integration))[0].id,
                 "incident_id": (await store.incidents.open(has.integration, "net.refused")).id,
-                "thread_id": (await open_thread(AgentContext(store))).id,
+                "thread_id": (await open_thread(AgentContext(store))).id, "catalogue_id": listed.catalogue.id,
             }  # fmt: skip
             return (await store.api_keys.create("admin"))[1], ids
 

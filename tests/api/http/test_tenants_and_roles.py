@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from api.app import create_app
+from tools.code_catalogues import CatalogueAsked, import_file
 
 WRITES = frozenset({"post", "put", "patch", "delete"})
 # Operations that change nothing although they are posted.
@@ -46,11 +48,16 @@ async def ids_of(served: Any, theirs: Any) -> dict[str, str]:
     thread = await store.threads.create("https://praxis.example/", id="thr_theirs")
     incident = await store.incidents.open(theirs.integration, "net.refused")
     endpoint, _ = await store.webhooks.create("https://vendor.example/", None)
+    asked = CatalogueAsked("GOZ", "theirs.csv")
+    catalogue = (
+        await import_file(store, asked, b"Ziffer;Text\n2070;made up\n", "theirs", date(2026, 11, 21))
+    ).catalogue
     run = (await store.runs.list(theirs.integration))[0]
     letter = (await store.dead_letters.list(theirs.integration))[0]
     return {
         "practice_id": theirs.practice, "integration_id": theirs.integration, "run_id": run.id, "letter_id": letter.id,
         "incident_id": incident.id, "thread_id": thread.id, "endpoint_id": endpoint.id, "record_id": "1",
+        "catalogue_id": catalogue.id,
     }  # fmt: skip
 
 
@@ -70,7 +77,15 @@ async def test_no_operation_shows_or_changes_what_another_tenant_has(served: Any
         assert answer.status_code == 404, f"{verb} {address}: {answer.status_code} {answer.text}"
         tried.append(path)
     assert len(tried) > 40
-    for path in ("practices", "integrations", "incidents", "questions", "onboarding/threads", "webhook-endpoints"):
+    for path in (
+        "billing-codes/catalogues",
+        "practices",
+        "integrations",
+        "incidents",
+        "questions",
+        "onboarding/threads",
+        "webhook-endpoints",
+    ):
         assert (await north.get(f"/v1/{path}")).json()["items"] == []
     assert (await north.get("/v1/incidents", params={"integration_id": theirs.integration})).json()["items"] == []
     assert await snapshot(served, theirs) == before
@@ -81,6 +96,7 @@ async def snapshot(served: Any, theirs: Any) -> list[object]:
     return [
         await store.practices.list(), await store.integrations.list(), await store.streams.list(theirs.integration),
         await store.incidents.list(), await store.mappings.latest(theirs.integration), await store.threads.list(),
+        await store.code_catalogues.list(),
     ]  # fmt: skip
 
 
