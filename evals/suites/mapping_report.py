@@ -204,15 +204,22 @@ def _ablation(report: MappingReport) -> list[str]:
     for each in report.ablation:
         if each.refitted:
             continue
-        anew = refitted.get(each.without)
-        rows.append([each.without, *_falls(each.figures, whole), *(_falls(anew, whole) if anew else ["", "", ""])])
+        row = [each.without, *_falls(each.figures, whole)]
+        if refitted:
+            anew = refitted.get(each.without)
+            row += _falls(anew, whole) if anew else ["", "", ""]
+        rows.append(row)
+    head = ["without", "first", "five", "coverage", *(("refitted: first", "five", "coverage") if refitted else ())]
+    how = (
+        "first with the same weights, which have learnt to trust it; then with weights fitted without it, which had the chance "
+        "to make up for it (the second look, the competition and popularity are not fitted with the rest)"
+        if refitted
+        else "with the same weights, which have learnt to trust it: what it is worth at most (`--refits` fits anew without it)"
+    )
     return [
         "## What each signal is worth", "",
-        "What is lost without it, in points of right answers first, in the top five, and of coverage by acceptance: first with "
-        "the same weights, which have learnt to trust it; then with weights fitted without it, which had the chance to make up "
-        "for it (the second look, the competition and popularity are not fitted with the rest). Hints and corrections are not "
-        "among them: the evaluation gives none.", "",
-        *_table(("without", "first", "five", "coverage", "refitted: first", "five", "coverage"), rows),
+        f"What is lost without it, in points of right answers first, in the top five, and of coverage by acceptance, {how}. "
+        "Hints and corrections are not among them: the evaluation gives none.", "", *_table(head, rows),
     ]  # fmt: skip
 
 
