@@ -7,6 +7,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+import urllib.response
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -64,12 +65,19 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}{path}", data, headers, method=verb)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # loopback only
-                return answer.status, _json(answer.read())
-        except urllib.error.HTTPError as refused:
-            return refused.code, _json(refused.read())
-        except (OSError, http.client.HTTPException):
+            with _answered(request) as answer:
+                return answer.status or 0, _json(answer.read())
+        except (OSError, http.client.HTTPException):  # cut off, be it in the middle of a refusal
             return None
+
+
+def _answered(request: urllib.request.Request) -> urllib.response.addinfourl:
+    """The answer, a refusal included. Loopback only."""
+    try:
+        answer: urllib.response.addinfourl = urllib.request.urlopen(request, timeout=60)
+        return answer
+    except urllib.error.HTTPError as refused:
+        return refused
 
 
 def _wants_again(found: tuple[int, Any]) -> bool:
