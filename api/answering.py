@@ -21,7 +21,7 @@ async def found_thread(store: Store, wanted: str) -> Thread:
     exact = [each for each in threads if wanted in {each.id, each.integration_id}]
     begin = exact or [each for each in threads if wanted and each.id.startswith(wanted)]
     if len(begin) != 1:
-        problem = "several begin so" if begin else "there is no such onboarding"
+        problem = "several begin so" if begin else f"there is no such onboarding in the tenant {store.tenant}"
         raise BadInput(f"THREAD {wanted}", f"{problem}.", "`patchbay questions` lists what waits.")
     return begin[0]
 

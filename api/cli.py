@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -14,6 +15,19 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output, nothing else there.")]
 Integration = Annotated[str, typer.Argument(help="The integration's id, or enough of it to be unique.")]
+
+
+@app.callback()
+def choose_tenant(
+    tenant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose data the command works on (PATCHBAY_TENANT, else local).")
+    ] = None,
+) -> None:
+    """One address in, a live, mapped, scheduled, self-healing integration out."""
+    if tenant is not None:
+        from tools.store.settings import tenant_named
+
+        os.environ["PATCHBAY_TENANT"] = tenant_named("--tenant", tenant)  # as if it had been set: all read it there
 
 
 @app.command()
@@ -331,13 +345,13 @@ def export(
 keys = typer.Typer(help="Keys of the service's callers.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
-Tenant = Annotated[str, typer.Option(help="Whose data the key opens.")]
+Tenant = Annotated[str | None, typer.Option(help="Whose data the key opens (default: the command line's tenant).")]
 
 
 @keys.command("create")
 def keys_create(
-    tenant: Tenant,
     role: Annotated[str, typer.Option(help="viewer, operator or admin.")],
+    tenant: Tenant = None,
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
     json: Json = False,
 ) -> None:
@@ -348,7 +362,7 @@ def keys_create(
 
 
 @keys.command("list")
-def keys_list(tenant: Tenant, json: Json = False) -> None:
+def keys_list(tenant: Tenant = None, json: Json = False) -> None:
     """The keys of a tenant, without what opens with them."""
     from api.commands.keys import list_keys
 
@@ -358,7 +372,7 @@ def keys_list(tenant: Tenant, json: Json = False) -> None:
 @keys.command("revoke")
 def keys_revoke(
     id: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")],
-    tenant: Tenant,
+    tenant: Tenant = None,
     json: Json = False,
 ) -> None:
     """End a key."""

@@ -64,10 +64,12 @@ async def store_for(output: Output) -> AsyncIterator[Store]:
 
 
 async def found(store: Store, wanted: str) -> Integration:
-    """The integration of that id or unique beginning. Raises `BadInput`."""
+    """The tenant's integration of that id or unique beginning. Raises `BadInput`."""
     integration = await store.integrations.find(wanted)
     if integration is None:
-        raise BadInput(f"INTEGRATION {wanted}", "there is no such integration.", "`patchbay integrations` lists them.")
+        problem = f"there is no such integration in the tenant {store.tenant}."
+        mend = "`patchbay integrations` lists them; `patchbay --tenant NAME` (or PATCHBAY_TENANT) looks in another."
+        raise BadInput(f"INTEGRATION {wanted}", problem, mend)
     return integration
 
 

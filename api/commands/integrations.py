@@ -35,7 +35,7 @@ def show_integrations(*, as_json: bool) -> int:
                         short_time(due),
                     )
                 )
-            output.table("Integrations" if rows else "No integration yet: patchbay connect ADDRESS",
+            output.table("Integrations" if rows else f"No integration in the tenant {store.tenant} yet: patchbay connect ADDRESS",
                          ("id", "practice", "system", "method", "state", "health", "records", "next sync"), rows)  # fmt: skip
         return 0
 

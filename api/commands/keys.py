@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import get_args
 
 from api.output import Output, short_time
 from api.running import run_at_home
 from knowledge.errors import BadInput
 
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
-
-def create_key(tenant: str, role: str, name: str, *, as_json: bool) -> int:
+def create_key(tenant: str | None, role: str, name: str, *, as_json: bool) -> int:
     """Make a key and print it, once: only a digest of it is kept."""
     from tools.store.models import Role
     from tools.store.open import open_store
+    from tools.store.settings import tenant_named
 
-    if not _TENANT.fullmatch(tenant):
-        raise BadInput("--tenant", f"{tenant!r} is no name of a tenant.", "Use up to 64 letters, digits, _ . and -.")
+    if tenant is not None:
+        tenant_named("--tenant", tenant)
     known = {str(each): each for each in get_args(Role)}
     if role not in known:
         raise BadInput("--role", f"there is no role {role!r}.", f"Choose from {', '.join(known)}.")
@@ -28,15 +26,15 @@ def create_key(tenant: str, role: str, name: str, *, as_json: bool) -> int:
         async with open_store(tenant=tenant) as store:
             key, token = await store.api_keys.create(known[role], name)
             await store.audit.record("api_key.created", key.id, "cli", {"role": role})
-        output.line({"id": key.id, "tenant": tenant, "role": role, "name": name, "key": token})
+        output.line({"id": key.id, "tenant": store.tenant, "role": role, "name": name, "key": token})
         output.text(token)
-        output.say(f"This is the key {key.id} of {tenant} ({role}). Keep it now: it is not shown again.")
+        output.say(f"This is the key {key.id} of {store.tenant} ({role}). Keep it now: it is not shown again.")
         return 0
 
     return run_at_home(work)
 
 
-def list_keys(tenant: str, *, as_json: bool) -> int:
+def list_keys(tenant: str | None, *, as_json: bool) -> int:
     """The keys of a tenant, without what opens with them."""
     from tools.store.open import open_store
 
@@ -50,14 +48,14 @@ def list_keys(tenant: str, *, as_json: bool) -> int:
         rows = [
             (each.id, each.name, each.role, short_time(each.created_at), short_time(each.revoked_at)) for each in keys
         ]
-        output.table("Keys" if rows else "No keys yet: patchbay keys create --tenant T --role R",
+        output.table("Keys" if rows else f"No keys of {store.tenant} yet: patchbay keys create --tenant {store.tenant} --role R",
                      ("id", "name", "role", "made", "revoked"), rows)  # fmt: skip
         return 0
 
     return run_at_home(work)
 
 
-def revoke_key(tenant: str, id_: str, *, as_json: bool) -> int:
+def revoke_key(tenant: str | None, id_: str, *, as_json: bool) -> int:
     """From now on it opens nothing."""
     from tools.store.open import open_store
 

@@ -210,16 +210,17 @@ async def open_stores(
 
 @asynccontextmanager
 async def open_store(
-    settings: Settings | None = None, *, tenant: str = "local", migrate: bool | None = None, clock: Clock = utc_now,
+    settings: Settings | None = None, *, tenant: str | None = None, migrate: bool | None = None, clock: Clock = utc_now,
     process: ProcessState | None = None,
 ) -> AsyncIterator[Store]:  # fmt: skip
-    """The store of one tenant; whoever serves several opens `open_stores`.
+    """The store of one tenant, by default the command line's; whoever serves several opens `open_stores`.
 
     SQLite is migrated here, under a lock beside the file; PostgreSQL only when `migrate` is true. Raises `SchemaBehind`,
     `SchemaAhead`, `KeyMissing`, `KeyWrong`.
     """
+    settings = settings or Settings()
     async with open_stores(settings, migrate=migrate, clock=clock, process=process) as stores:
-        yield await stores.of(tenant)
+        yield await stores.of(tenant or settings.tenant)
 
 
 async def migrate(settings: Settings | None = None) -> bool:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from knowledge.errors import BadInput
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 def _default_home() -> Path:
     return user_data_path("patchbay")
 
 
+def tenant_named(place: str, name: str) -> str:
+    """The name, if a tenant may have it. Raises `BadInput`, which says at which `place` it stood."""
+    if not _TENANT.fullmatch(name):
+        raise BadInput(place, f"{name!r} is no name of a tenant.", "Use up to 64 letters, digits, _ . and -.")
+    return name
+
+
 class Settings(BaseSettings):
     """`home` holds database and key; `database_url` (`postgresql://…`, `sqlite:///…`) puts the database elsewhere.
 
-    `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
+    `tenant` is whose data the command line works on. `key` is the master key, 32 bytes in base64; without it one is made in `home/master.key`, readable by its owner only.
     `allowed_networks` (CIDR) and `allowed_folders`, by commas: where the service may go beyond the public internet.
     `breaker_failures` faults in a row open an integration's circuit for `breaker_seconds`; static data (rooms, people,
     codes) is kept `cache_seconds`, and what became of a webhook message `webhook_days`. `advisor_tokens` and
@@ -27,6 +39,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=_default_home)
     database_url: str | None = Field(default=None, repr=False)
+    tenant: str = "local"
     key: str | None = Field(default=None, repr=False)
     allowed_networks: str | None = None
     allowed_folders: str | None = None
@@ -39,6 +52,11 @@ class Settings(BaseSettings):
     advisor_model: str | None = None
     advisor_tokens: int = Field(default=50_000, ge=1)
     advisor_seconds: float = Field(default=30.0, gt=0)
+
+    @field_validator("tenant")
+    @classmethod
+    def _is_a_name(cls, tenant: str) -> str:
+        return tenant_named("PATCHBAY_TENANT", tenant)
 
     @property
     def key_file(self) -> Path:
