@@ -10,10 +10,15 @@ import json
 import logging
 import os
 import sys
+import threading
+import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
 
 from knowledge.errors import BadInput
 from tools.clock import rfc3339
@@ -27,9 +32,15 @@ HANDLER = "patchbay"
 # Only these ever leave, whatever a library adds: a key that is not here might hold a patient, a record or a secret.
 ALLOWED = frozenset(
     ["event", "level", "timestamp", "logger", "where_in_code", "callable", "retry_num", "wait_for", "waited_so_far",
-     "caused_by", "error_type", "code", "integration", "system", "method", "stream", "run", "thread", "question", "pages",
+     "caused_by", "error_type", "our_frames", "code", "integration", "system", "method", "stream", "run", "thread", "question", "pages",
      "rows", "seconds", "status", "attempt"]
 )  # fmt: skip
+
+# Texts of the server's own that hold nothing but themselves; any other text without a place to fill may hold anything.
+CONSTANT = frozenset(["Exception in ASGI application\n", "Invalid HTTP request received."])
+MOST_FRAMES = 6
+_ROOT = Path(__file__).resolve().parents[1]
+_ROOMS = frozenset(["knowledge", "mappings", "tools", "agents", "evals", "api"])
 
 
 @dataclass(frozen=True)
@@ -60,10 +71,23 @@ def log_to_stderr() -> None:
         root.removeHandler(handler)
     handler = _RedactingHandler(settings.render)
     handler.name = HANDLER
+    handler.setLevel(settings.level)  # a logger that a library set lower by itself does not get past it
     root.addHandler(handler)
     root.setLevel(settings.level)
     # says of every crashed step that the checkpoint's note of the error is not read back as an object; nobody wants it to be
     logging.getLogger("langgraph.checkpoint.serde.jsonplus").setLevel(logging.ERROR)
+
+
+def log_a_service_to_stderr() -> None:
+    """All that a process which goes on for long may say: events, what libraries log, warnings, what a thread died of.
+
+    Python itself prints the last two as they are, and an error's text may quote what lay in a row.
+    """
+    log_events_to_stderr()
+    log_to_stderr()
+    warnings.showwarning = _log_warning
+    threading.excepthook = _log_ended_thread
+    sys.unraisablehook = _log_unraisable
 
 
 def log_events_to_stderr() -> None:
@@ -109,7 +133,8 @@ class _RedactingHandler(logging.Handler):
 
 def _told(record: logging.LogRecord) -> dict[str, object]:
     # a text without arguments was finished by its author and may hold anything; a template is code
-    template = str(record.msg) if record.args else "a text that is not repeated here"
+    known = bool(record.args) or record.msg in CONSTANT
+    template = str(record.msg).strip() if known else "a text that is not repeated here"
     told: dict[str, object] = {
         "event": template, "level": record.levelname.lower(), "logger": record.name,
         "timestamp": rfc3339(datetime.fromtimestamp(record.created, UTC)),
@@ -117,7 +142,36 @@ def _told(record: logging.LogRecord) -> dict[str, object]:
     }  # fmt: skip
     if record.exc_info and record.exc_info[0]:
         told["error_type"] = record.exc_info[0].__name__
+        told["our_frames"] = our_frames(record.exc_info[2])
     return told
+
+
+def our_frames(trace: TracebackType | None) -> list[str]:
+    """The places of our own code that an error went through, the innermost last: `api/problems.py:12`, no line of it."""
+    frames = [(Path(each.filename), each.lineno) for each in traceback.extract_tb(trace)]
+    inside = [(path.relative_to(_ROOT), line) for path, line in frames if path.is_relative_to(_ROOT)]
+    return [f"{path.as_posix()}:{line}" for path, line in inside if path.parts[0] in _ROOMS][-MOST_FRAMES:]
+
+
+def _log_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    logging.getLogger("py.warnings").warning(
+        "a library warned at line %d", lineno, exc_info=(category, Warning(), None)
+    )
+
+
+def _log_ended_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_type is not SystemExit and ended.exc_value is not None:
+        info = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        logging.getLogger("threading").error("a thread ended with %s", ended.exc_type.__name__, exc_info=info)
+
+
+def _log_unraisable(lost: sys.UnraisableHookArgs) -> None:
+    if lost.exc_value is not None:
+        info = (lost.exc_type, lost.exc_value, lost.exc_traceback)
+        logging.getLogger("python").error("nobody could be told of %s", lost.exc_type.__name__, exc_info=info)
 
 
 def _json_line(event: Mapping[str, object]) -> str:

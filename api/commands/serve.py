@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from api.front import Application, Front
-from api.logs import log_events_to_stderr
+from api.logs import log_a_service_to_stderr
 from api.output import Output
 from knowledge.errors import BadInput
 
@@ -27,7 +27,7 @@ GRACE_SECONDS = 10
 
 def run_serve(host: str, port: int, *, as_json: bool) -> int:
     """Answer until SIGTERM or Ctrl-C. The socket is open before anything heavy is imported."""
-    log_events_to_stderr()
+    log_a_service_to_stderr()
     for name in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises it again when all is shut: then it means nothing more
         signal.signal(name, lambda *_: None)
     output = Output(as_json)

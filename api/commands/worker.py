@@ -6,7 +6,7 @@ import signal
 import threading
 
 from api.commands.serve import GRACE_SECONDS, leave_at_once
-from api.logs import log_events_to_stderr
+from api.logs import log_a_service_to_stderr
 from api.output import Output
 from knowledge.errors import BadInput
 from tools.store.settings import Settings
@@ -14,7 +14,7 @@ from tools.store.settings import Settings
 
 def run_worker(*, as_json: bool) -> int:
     """Work until SIGTERM or Ctrl-C. Only on PostgreSQL: SQLite takes one process, and `serve` is that."""
-    log_events_to_stderr()
+    log_a_service_to_stderr()
     output, settings = Output(as_json), Settings()
     from tools.store.database import database_url
 

@@ -8,12 +8,15 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
-from api.logs import HANDLER, log_events_to_stderr, log_to_stderr
+from api.logs import HANDLER, log_a_service_to_stderr, log_events_to_stderr, log_to_stderr
+from tools.clock import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +36,14 @@ def put_back() -> Iterator[None]:
     for handler in [each for each in root.handlers if each.name == HANDLER]:
         root.removeHandler(handler)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own ways to print an error, put back after the test."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 
 @pytest.fixture
@@ -82,6 +93,57 @@ def test_a_librarys_text_is_not_repeated_its_template_is(clean: pytest.MonkeyPat
     assert hidden["logger"] == "some.driver"
     assert failed["error_type"] == "ValueError"
     assert "Mustermann" not in err.getvalue()
+
+
+def test_a_service_says_of_an_error_its_kind_and_our_places_by_whatever_road_it_leaves(
+    clean: pytest.MonkeyPatch, hooks: None
+) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise KeyError(PATIENT)
+
+    def die() -> None:
+        log_events_to_stderr(PATIENT)  # type: ignore[call-arg]
+
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err):
+        log_a_service_to_stderr()
+        try:
+            rfc3339(PATIENT)  # type: ignore[arg-type]
+        except AttributeError:
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+        warnings.showwarning(UserWarning(PATIENT), UserWarning, f"/x/{PATIENT}/page.py", 7)
+        thread = threading.Thread(target=die)
+        thread.start()
+        thread.join()
+        Broken()
+    lines = [json.loads(line) for line in err.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == [
+        "Exception in ASGI application", "Invalid HTTP request received.", "a library warned at line %d",
+        "a thread ended with %s", "nobody could be told of %s",
+    ]  # fmt: skip
+    assert [line.get("error_type") for line in lines] == [
+        "AttributeError",
+        None,
+        "UserWarning",
+        "TypeError",
+        "KeyError",
+    ]
+    assert lines[0]["our_frames"][-1].startswith("tools/clock.py:")
+    assert "Mustermann" not in err.getvalue()
+
+
+def test_the_level_reaches_what_a_library_lets_through_by_itself(clean: pytest.MonkeyPatch, hooks: None) -> None:
+    clean.setenv("PATCHBAY_LOG_LEVEL", "critical")
+    err = io.StringIO()
+    noisy = logging.getLogger("noisy.library")
+    noisy.setLevel(logging.DEBUG)
+    with contextlib.redirect_stderr(err):
+        log_a_service_to_stderr()
+        noisy.error("row %s", PATIENT)
+        noisy.critical("it is over")
+    assert len(err.getvalue().splitlines()) == 1
 
 
 def test_the_level_is_warning_unless_said_otherwise(clean: pytest.MonkeyPatch) -> None:

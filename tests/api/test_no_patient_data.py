@@ -6,8 +6,10 @@ import asyncio
 import json
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +25,7 @@ from tools.store.settings import Settings
 
 MARK = "Zzyzxmarke"  # in every name, note, address, number of a policy, and in all that the server says when it fails
 ID_MARK = "777000777"  # in every number of a patient: the store's keys, so allowed in it, but in no log and no report
+ROW_MARK = "Qqwwertmarke"  # lies in a damaged row, so in the file; an error of a library quotes it
 PEOPLE = 12
 NEW_PATIENT = {"first_name": "Zoe", "last_name": "Neu", "birth_date": "1990-01-02"}
 
@@ -338,11 +341,18 @@ async def test_nothing_of_a_patient_is_said_by_the_service_beside_the_records_th
             assert (await ask("GET", f"/v1/integrations/{path}")).status_code == 200
         for path in (thread, "/v1/audit", "/metrics", "/readyz", "/openapi.json"):
             assert (await ask("GET", path)).status_code == 200
+        with closing(sqlite3.connect(sqlite_settings.home / "patchbay.db")) as database, database:
+            database.execute("update practices set created_at = ?", (f"{ROW_MARK}-no-date",))
+        assert (await ask("GET", "/v1/practices")).status_code == 500
     serving.send(signal.SIGTERM)
     assert await serving.wait() == 0
     assert any(where == "webhook" for where, _ in listening.said)
     log = serving.output.read_text(encoding="utf-8", errors="replace")
     assert MARK.casefold() not in log.casefold()
     assert ID_MARK not in log
+    assert ROW_MARK not in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert len(lines) >= len(log.splitlines()) - 2  # what `serve` itself says to a person
+    assert [line for line in lines if line["event"] == "Exception in ASGI application" and line["our_frames"]]
     assert listening.leaks(MARK) == []
     assert stored(sqlite_settings.home, MARK) == []
