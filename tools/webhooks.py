@@ -6,18 +6,21 @@ to try, `webhook-timestamp` is when it was sent, `webhook-signature` is `v1,` an
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from knowledge.errors import PatchbayError
 from tools.clock import Clock, utc_now
 from tools.outgoing import Outgoing
-from tools.protocols.http import open_http
+from tools.protocols.http import HttpClient, open_http
 from tools.store.models import Delivery, Endpoint
 from tools.store.open import Store
 from tools.store.vault import canonical_json
@@ -26,6 +29,8 @@ from tools.store.webhooks import SECRET_PREFIX
 TOLERANCE_SECONDS = 300  # a message that was signed longer ago, or later, is taken for a replay
 MOST_ATTEMPTS = 84  # three days: ten tries in the first hour, then one an hour
 SEND_SECONDS = 10.0
+BATCH_SECONDS = 1.0  # what was taken is put down so often at least: a crash repeats no more than that
+LOOK_SECONDS = 1.0  # so often the outbox is looked at while messages are sent
 
 
 @dataclass(eq=False)
@@ -49,51 +54,80 @@ class Delivered:
 async def deliver_events(
     store: Store, outgoing: Outgoing, *, clock: Clock = utc_now, most_attempts: int = MOST_ATTEMPTS
 ) -> Delivered:
-    """One round over a tenant's outbox: owe every event to the endpoints that ask for it, then send what is owed.
+    """One round over a tenant's outbox: owe every event to the endpoints that ask for it, and send until nothing is owed.
 
-    An endpoint that fails keeps its place and is left alone for a while; it holds up no other. A crash at any moment
-    repeats a message at most: its id says that it is the same.
+    Endpoints are served side by side, and the outbox is looked at all the while: one that is slow or fails holds up no
+    other, and what happens meanwhile is sent in the same round. An endpoint that fails keeps its place and is left alone
+    for a while. A crash at any moment repeats messages at most: their ids say that they are the same.
     """
-    queued = await store.webhooks.take_outbox()
-    sent = failed = 0
-    for endpoint in await store.webhooks.ready():
-        secret = await store.webhooks.secret(endpoint.id)
-        while owed := await store.webhooks.owed(endpoint.id):
-            done = await _send_batch(store, outgoing, endpoint, secret, owed, clock, most_attempts)
-            sent += done
-            if done < len(owed):
-                failed += 1
+    queued = sent = failed = 0
+    sending: dict[str, asyncio.Task[tuple[int, bool]]] = {}
+    try:
+        while True:
+            queued += (moved := await store.webhooks.take_outbox())
+            for endpoint in await store.webhooks.ready():
+                if endpoint.id not in sending:
+                    serving = _serve(store, outgoing, endpoint, clock, most_attempts)
+                    sending[endpoint.id] = asyncio.create_task(serving)
+            if not moved and not sending:
                 break
+            if sending:
+                wait = 0 if moved else LOOK_SECONDS
+                await asyncio.wait(sending.values(), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            for id_ in [each for each, task in sending.items() if task.done()]:
+                taken, stopped = sending.pop(id_).result()
+                sent, failed = sent + taken, failed + stopped
+    finally:
+        for task in sending.values():
+            task.cancel()
+        await asyncio.gather(*sending.values(), return_exceptions=True)
     return Delivered(queued, sent, failed, await store.webhooks.next_try())
 
 
-async def _send_batch(
-    store: Store, outgoing: Outgoing, endpoint: Endpoint, secret: str, owed: Sequence[Delivery], clock: Clock,
-    most_attempts: int,
-) -> int:  # fmt: skip
-    """Send in order until one is not taken; returns how many were."""
-    done = 0
-    for delivery in owed:
-        try:
-            await _send(outgoing, endpoint, secret, delivery, clock)
-        except PatchbayError as error:
-            await store.webhooks.failed(delivery, error.code, most_attempts)
-            return done
-        await store.webhooks.delivered(delivery)
-        done += 1
-    return done
-
-
-async def _send(outgoing: Outgoing, endpoint: Endpoint, secret: str, delivery: Delivery, clock: Clock) -> None:
-    """One POST; any answer below 300 takes it. Raises the typed error of what went wrong."""
+async def _serve(
+    store: Store, outgoing: Outgoing, endpoint: Endpoint, clock: Clock, most_attempts: int
+) -> tuple[int, bool]:
+    """Send an endpoint what it is owed, over one connection, until that is all or one is not taken; how many, and whether."""
     parts = urlsplit(endpoint.url)
-    await outgoing.check_host(parts.hostname or "", parts.port)
-    body = canonical_json(delivery.body)
-    headers = {"content-type": "application/json"} | signed(secret, delivery.message_id, body, clock())
-    base = f"{parts.scheme}://{parts.netloc}"
+    taken, secret = 0, await store.webhooks.secret(endpoint.id)
+    headers = {"content-type": "application/json"}
+    async with AsyncExitStack() as opened:
+        http: HttpClient | None = None
+        while owed := await store.webhooks.owed(endpoint.id):
+            done = list[Delivery]()
+            try:
+                await outgoing.check_host(parts.hostname or "", parts.port)
+                if http is None:
+                    base = f"{parts.scheme}://{parts.netloc}"
+                    client = open_http(base, headers=headers, timeout_seconds=SEND_SECONDS, attempts=1)
+                    http = await opened.enter_async_context(client)
+                async for delivery in _send_batch(http, endpoint, secret, owed, clock):
+                    done.append(delivery)
+            except PatchbayError as error:
+                await store.webhooks.delivered(endpoint.id, done)
+                await store.webhooks.failed(owed[len(done)], error.code, most_attempts)
+                return taken + len(done), True
+            await store.webhooks.delivered(endpoint.id, done)
+            taken += len(done)
+    return taken, False
+
+
+async def _send_batch(
+    http: HttpClient, endpoint: Endpoint, secret: str, owed: Sequence[Delivery], clock: Clock
+) -> AsyncIterator[Delivery]:
+    """Send in order and yield what was taken, for a moment only: then what was taken is put down, and alarms are looked for.
+
+    Any answer below 300 takes a message. Raises the typed error of what went wrong.
+    """
+    parts = urlsplit(endpoint.url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    async with open_http(base, headers=headers, timeout_seconds=SEND_SECONDS, attempts=1) as http:
-        await http.post(path, content=body)
+    until = monotonic() + BATCH_SECONDS
+    for delivery in owed:
+        body = canonical_json(delivery.body)
+        await http.post(path, content=body, headers=signed(secret, delivery.message_id, body, clock()))
+        yield delivery
+        if monotonic() > until:
+            return
 
 
 def signed(secret: str, message_id: str, body: bytes, at: datetime) -> dict[str, str]:

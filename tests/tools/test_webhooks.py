@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from tools import webhooks
 from tools.outgoing import outgoing_of
+from tools.protocols.http import open_http
+from tools.store.tables import EVENTS
 from tools.webhooks import SignatureWrong, deliver_events, signed, verify
 
 HERE = outgoing_of("127.0.0.0/8", None)
@@ -86,6 +90,90 @@ async def test_one_endpoint_that_is_down_holds_up_no_other(store: Any, web: Any,
     done = await deliver_events(store, HERE, clock=clock)
     assert (done.sent, done.failed) == (1, 1)
     assert await store.webhooks.deliveries(only_patients.id, None, 10) == []
+
+
+async def changes_of_records(store: Any, integration_id: str, count: int) -> None:
+    row = {"tenant": store.tenant, "integration_id": integration_id, "entity": "Patient", "change": "created"}
+    rows = [{**row, "record_id": str(each), "at": datetime(2026, 11, 21, tzinfo=UTC)} for each in range(count)]
+    async with store.events._database.writing() as connection:
+        await connection.execute(insert(EVENTS), rows)
+
+
+def told_by(web: Any) -> list[tuple[str, str]]:
+    bodies = [json.loads(each.body) for each in web.seen]
+    return [(each["type"], str(each.get("record_id", each.get("subject")))) for each in bodies]
+
+
+async def test_an_incident_does_not_wait_behind_the_changes_of_records_and_both_keep_their_order(
+    store: Any, web: Any, clock: Any, respond: Any
+) -> None:
+    web.script = lambda seen: respond(204, b"")
+    await store.webhooks.create(web.url, None)
+    incident = await an_incident(store)
+    await store.incidents.update(incident.id, status="closed")
+    await changes_of_records(store, incident.integration_id, 5)
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 7
+    alarms = [("incident.opened", incident.id), ("incident.closed", incident.id)]
+    assert told_by(web) == alarms + [("patient.changed", str(each)) for each in range(5)]
+
+
+async def test_an_incident_of_the_meantime_is_sent_in_the_same_round_before_the_records_that_are_left(
+    store: Any, web: Any, clock: Any, respond: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(webhooks, "LOOK_SECONDS", 0.001)
+    await store.webhooks.create(web.url, None)
+    incident = await an_incident(store)
+    await changes_of_records(store, incident.integration_id, 40)
+
+    web.script = lambda seen: respond(204, b"")
+    asked, owed = [], store.webhooks.owed
+
+    async def owed_while_something_happens(endpoint_id: str) -> Any:
+        asked.append(endpoint_id)
+        if len(asked) == 4:
+            await store.incidents.update(incident.id, status="closed")
+        return await owed(endpoint_id)
+
+    monkeypatch.setattr(store.webhooks, "owed", owed_while_something_happens)
+    done = await deliver_events(store, HERE, clock=clock)
+    assert (done.queued, done.sent) == (42, 42)
+    kinds = [kind for kind, _ in told_by(web)]
+    assert kinds.index("incident.closed") < 41
+    assert [number for kind, number in told_by(web) if kind == "patient.changed"] == [str(each) for each in range(40)]
+
+
+async def test_what_was_taken_before_a_failure_is_not_sent_again(
+    store: Any, web: Any, clock: Any, respond: Any
+) -> None:
+    web.script = lambda seen: respond(503 if len(web.seen) == 4 else 204, b"")
+    endpoint, _ = await store.webhooks.create(web.url, ["patient.changed"])
+    incident = await an_incident(store)
+    await changes_of_records(store, incident.integration_id, 5)
+    first = await deliver_events(store, HERE, clock=clock)
+    assert (first.sent, first.failed) == (3, 1)
+    clock.advance(seconds=6)
+    assert (await deliver_events(store, HERE, clock=clock)).sent == 2
+    assert [number for _, number in told_by(web)] == ["0", "1", "2", "3", "3", "4"]
+    rows = await store.webhooks.deliveries(endpoint.id, None, 10)
+    assert [each.attempts for each in rows] == [1, 2, 1, 1, 1]
+
+
+async def test_one_client_serves_all_messages_of_a_round(store: Any, web: Any, clock: Any, respond: Any) -> None:
+    web.script = lambda seen: respond(204, b"")
+    await store.webhooks.create(web.url, None)
+    incident = await an_incident(store)
+    await changes_of_records(store, incident.integration_id, 120)
+    opened: list[str] = []
+
+    def counted(base: str, **options: Any) -> Any:
+        opened.append(base)
+        return open_http(base, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(webhooks, "open_http", counted)
+        assert (await deliver_events(store, HERE, clock=clock)).sent == 121
+    assert opened == [web.url]
 
 
 async def test_an_address_that_became_private_is_not_gone_to(store: Any, web: Any, clock: Any) -> None:

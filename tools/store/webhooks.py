@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from typing import cast, get_args
 
 from sqlalchemy import ColumnElement, Executable, RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from knowledge.canonical import canonical_model
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
-from tools.store.models import Delivery, Endpoint
+from tools.store.models import Delivery, Endpoint, NoticeKind
 from tools.store.scope import Repository
 from tools.store.service_tables import DELIVERIES, NOTICES, WEBHOOK_ENDPOINTS
 from tools.store.tables import EVENTS, INTEGRATIONS
 
 SECRET_PREFIX = "whsec_"
+NOTICE_KINDS: tuple[str, ...] = get_args(NoticeKind)  # these do not wait behind records
 _BATCH = 500
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 3600.0  # seconds; doubled from failure to failure
 
@@ -34,7 +35,7 @@ def kind_of(entity: str) -> str:
 def all_kinds() -> tuple[str, ...]:
     """Everything that an endpoint can ask for."""
     changed = tuple(kind_of(entity) for entity in canonical_model().entities)
-    return (*changed, "incident.opened", "incident.closed", "mapping.review_needed")
+    return (*changed, *NOTICE_KINDS)
 
 
 class WebhookRepository(Repository):
@@ -108,16 +109,12 @@ class WebhookRepository(Repository):
     # -- the outbox becomes what endpoints are owed --------------------------------------------------------------------
 
     async def take_outbox(self) -> int:
-        """Move waiting events and notices into deliveries, in one transaction a batch; returns how many were moved.
+        """Move some of the waiting events and notices into deliveries, in one transaction; returns how many, 0: none wait.
 
-        An event's id names its message, so that moving it twice owes it once.
+        An event's id names its message, so that moving it twice owes it once. For one at a time: two would disturb the order.
         """
-        moved = 0
-        while count := await self._take_batch():
-            moved += count
-        return moved
-
-    async def _take_batch(self) -> int:
+        if not await self._is_waiting():
+            return 0  # whoever only looks takes no writer's turn
         async with self._database.writing() as connection:
             endpoints = [_endpoint(row) for row in (await connection.execute(self._enabled())).mappings()]
             waiting = self.mine(EVENTS) & EVENTS.c.delivered_at.is_(None)
@@ -136,6 +133,12 @@ class WebhookRepository(Repository):
                     these = self.mine(table) & table.c.id.in_([row["id"] for row in rows])
                     await connection.execute(update(table).where(these).values({column: now}))
         return len(messages)
+
+    async def _is_waiting(self) -> bool:
+        events = select(EVENTS.c.id).where(self.mine(EVENTS), EVENTS.c.delivered_at.is_(None)).exists()
+        notices = select(NOTICES.c.id).where(self.mine(NOTICES), NOTICES.c.queued_at.is_(None)).exists()
+        row = await self._one(select((events | notices).label("waiting")))
+        return bool(row and row["waiting"])
 
     def _enabled(self) -> Executable:
         return select(WEBHOOK_ENDPOINTS).where(self.mine(WEBHOOK_ENDPOINTS), WEBHOOK_ENDPOINTS.c.enabled)
@@ -181,32 +184,41 @@ class WebhookRepository(Repository):
         return [_endpoint(row) for row in await self._all(query.order_by(WEBHOOK_ENDPOINTS.c.id))]
 
     async def owed(self, endpoint_id: str, limit: int = 100) -> Sequence[Delivery]:
-        """What an endpoint is owed, oldest first."""
-        theirs = still_owed(DELIVERIES.c.endpoint_id == endpoint_id)
-        rows = await self._all(
-            select(DELIVERIES).where(self.mine(DELIVERIES), theirs).order_by(DELIVERIES.c.id).limit(limit)
-        )
-        return [self._delivery(row) for row in rows]
+        """What an endpoint is owed next, oldest first: what happened to integrations, and only then what did to records."""
+        theirs = self.mine(DELIVERIES) & still_owed(DELIVERIES.c.endpoint_id == endpoint_id)
+        alarms = DELIVERIES.c.kind.in_(NOTICE_KINDS)
+        for lane in (alarms, ~alarms):
+            query = select(DELIVERIES).where(theirs, lane).order_by(DELIVERIES.c.id).limit(limit)
+            if rows := await self._all(query):
+                return [self._delivery(row) for row in rows]
+        return []
 
-    async def delivered(self, delivery: Delivery) -> None:
-        """The endpoint took it."""
-        now = self._clock()
-        changes = {"delivered_at": now, "attempts": DELIVERIES.c.attempts + 1, "last_error": None}
-        await self._change(DELIVERIES, DELIVERIES.c.id == delivery.number, changes)
+    async def delivered(self, endpoint_id: str, taken: Sequence[Delivery]) -> None:
+        """The endpoint took these, in one transaction."""
+        if not taken:
+            return
+        changes = {"delivered_at": self._clock(), "attempts": DELIVERIES.c.attempts + 1, "last_error": None}
         calm = {"failures": 0, "next_at": None, "last_error": None}
-        failing = (WEBHOOK_ENDPOINTS.c.id == delivery.endpoint_id) & (WEBHOOK_ENDPOINTS.c.failures > 0)
-        await self._change(WEBHOOK_ENDPOINTS, failing, calm)
+        failing = (WEBHOOK_ENDPOINTS.c.id == endpoint_id) & (WEBHOOK_ENDPOINTS.c.failures > 0)
+        async with self._database.writing() as connection:
+            these = self.mine(DELIVERIES) & DELIVERIES.c.id.in_([each.number for each in taken])
+            await connection.execute(update(DELIVERIES).where(these).values(changes))
+            theirs = self.mine(WEBHOOK_ENDPOINTS) & failing
+            await connection.execute(update(WEBHOOK_ENDPOINTS).where(theirs).values(calm))
 
     async def failed(self, delivery: Delivery, error: str, most_attempts: int) -> datetime | None:
         """It did not; the endpoint is left alone for a while. Returns until when, None where this message is given up."""
         attempts, now = delivery.attempts + 1, self._clock()
         over = attempts >= most_attempts
         changes = {"attempts": attempts, "last_error": error, "dead_at": now if over else None}
-        await self._change(DELIVERIES, DELIVERIES.c.id == delivery.number, changes)
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(20, attempts - 1))
         until = None if over else now + timedelta(seconds=wait)
         rest = {"failures": WEBHOOK_ENDPOINTS.c.failures + 1, "next_at": until, "last_error": error}
-        await self._change(WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINTS.c.id == delivery.endpoint_id, rest)
+        async with self._database.writing() as connection:
+            this = self.mine(DELIVERIES) & (DELIVERIES.c.id == delivery.number)
+            await connection.execute(update(DELIVERIES).where(this).values(changes))
+            theirs = self.mine(WEBHOOK_ENDPOINTS) & (WEBHOOK_ENDPOINTS.c.id == delivery.endpoint_id)
+            await connection.execute(update(WEBHOOK_ENDPOINTS).where(theirs).values(rest))
         return until
 
     async def try_again(self, endpoint_id: str) -> int:
