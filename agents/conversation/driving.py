@@ -73,9 +73,16 @@ async def _wanted(turn: Turn) -> tuple[Request | None, bool]:
     changed = _changed(before, turn)
     if picture.ended:
         return (changed, True) if turn.again and not _is_live(turn) else (None, False)
-    if turn.again or (changed != before and changed.credentials_ref == before.credentials_ref):
-        return changed, True
+    if turn.again or _differs(changed, before):
+        login_is_asked = any(each.kind == "credentials" for each in picture.questions)
+        half = login_is_asked and changed.credentials_ref != before.credentials_ref  # what was given of it waits sealed
+        return changed.model_copy(update={"credentials_ref": before.credentials_ref}) if half else changed, True
     return None, not picture.questions
+
+
+def _differs(changed: Request, before: Request) -> bool:
+    """Whether more is wanted otherwise than the login: that alone is an answer, and the run goes on with it."""
+    return changed.model_copy(update={"credentials_ref": before.credentials_ref}) != before
 
 
 def _is_live(turn: Turn) -> bool:

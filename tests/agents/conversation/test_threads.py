@@ -213,6 +213,30 @@ async def test_the_plan_alone_reads_nothing_until_it_may(suite: Practice, begin:
     assert (await suite.counts())["rejected_credentials"] == before
 
 
+async def test_the_wish_for_a_plan_counts_that_comes_in_one_message_with_the_login(
+    suite: Practice, begin: Begin
+) -> None:
+    talk = await begin()
+    login = suite.login
+    await talk.say(f"{suite.address}, practice South 2, only providers; user is {login['username']}")
+    plan = await talk.say(f"first show me the plan; password is {login['password']}")
+    assert "read no records until" in plan.text
+    assert (plan.done.state, plan.cards[-1]) == ("planned", "plan")
+    integration = plan.done.integration
+    assert integration is not None
+    assert await talk.context.store.records.count(integration) == {}
+    assert (await talk.say("go ahead")).done.state == "live"
+    assert set(await talk.context.store.records.count(integration)) == {"Provider"}
+
+
+async def test_a_wish_beside_half_a_login_is_kept_until_the_login_is_whole(suite: Practice, begin: Begin) -> None:
+    talk = await begin()
+    await talk.say(suite.address)
+    half = await talk.say(f"erst den Plan bitte; Benutzer ist {suite.login['username']}")
+    assert (half.done.state, half.done.questions) == ("waiting", 1)
+    assert (await talk.say(f"Passwort ist {suite.login['password']}")).done.state == "planned"
+
+
 async def test_a_correction_of_a_live_mapping_is_learnt_and_taken_back(suite: Practice, begin: Begin) -> None:
     talk = await connected(begin, suite)
     store, integration = talk.context.store, talk.turns[-1].done.integration
