@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
 
 from agents.conversation.informing import problem_of, records_text
 from agents.conversation.logins import use_login
@@ -12,9 +14,12 @@ from agents.conversation.steps_shown import printable, progress_of, system_name
 from agents.conversation.turn_state import Events, Turn
 from agents.states import Request
 from knowledge.phrases import phrase
+from tools.address import parse_address
 from tools.store.models import Question, Thread
 
 MOST_ROUNDS = 10
+LOOK_SECONDS = 0.3
+MOST_WATCHED_SECONDS = 15 * 60.0
 _AT_REST = frozenset(["paused", "disconnected"])
 _RUNNING = frozenset(["live", "paused"])
 _MOST_COLUMNS = 8
@@ -26,6 +31,10 @@ async def advance(turn: Turn) -> AsyncIterator[ConversationEvent]:
     for _ in range(MOST_ROUNDS):
         for event in await answer_known(turn):
             yield event
+        if turn.picture.busy and not turn.busy_before:  # a worker was quicker to see what was said just now
+            drove = True
+            async for event in _watch(turn):
+                yield event
         request, goes = await _wanted(turn)
         if not goes:
             for event in await _say_hindrance(turn):
@@ -35,26 +44,43 @@ async def advance(turn: Turn) -> AsyncIterator[ConversationEvent]:
         drove = True
         async for event in _drive(turn, request):
             yield event
-        if turn.picture.busy:
+        if turn.picture.busy and turn.busy_before:
             break
-    if drove:
+    if drove and not turn.picture.busy:
         for event in await _conclude(turn):
             yield event
 
 
 async def _drive(turn: Turn, request: Request | None) -> AsyncIterator[ConversationEvent]:
     async for happened in turn.drive(turn.context, turn.thread_id, request):
-        if happened["event"] == "busy":
+        if happened["event"] == "busy" and turn.busy_before:
             for event in await turn.speaker.say("say.busy"):
                 yield event
         elif happened["event"] == "progress":
             yield StepEvent(step=progress_of(happened))
         for event in await turn.speaker.new_steps():
             yield event
+    async for event in _settled(turn):
+        yield event
+
+
+async def _watch(turn: Turn) -> AsyncIterator[ConversationEvent]:
+    """Show what another process does with the thread until it lets go of it, for as long as anybody would wait."""
+    until = monotonic() + MOST_WATCHED_SECONDS
+    while await turn.context.store.leases.holder(f"thread:{turn.thread_id}") is not None and monotonic() < until:
+        for event in await turn.speaker.new_steps():
+            yield event
+        await asyncio.sleep(LOOK_SECONDS)
+    async for event in _settled(turn):
+        yield event
+
+
+async def _settled(turn: Turn) -> AsyncIterator[ConversationEvent]:
+    """What a run leaves to be said, whoever drove it."""
     for event in await turn.speaker.new_steps():
         yield event
     await turn.refresh()
-    for event in [*await _say_mismatch(turn), *await _say_other_zone(turn)]:
+    for event in [*await _say_refused(turn), *await _say_mismatch(turn), *await _say_other_zone(turn)]:
         yield event
 
 
@@ -162,6 +188,18 @@ def _known(notes: Notes, question: Question) -> str | None:
     return None
 
 
+async def _say_refused(turn: Turn) -> Events:
+    """The login that was just tried, where the system does not take it: said before another is asked for."""
+    request, store = turn.picture.state.get("request"), turn.context.store
+    ref = request.credentials_ref if request else None
+    if ref is None or not any(each.kind == "credentials" for each in turn.picture.questions):
+        return []
+    refused = await store.credentials.is_rejected(store.credentials.fingerprint(await store.credentials.get(ref)))
+    if not refused or not turn.notes.tell_once(f"refused:{ref}"):
+        return []
+    return await turn.speaker.say("say.login_refused", where=parse_address(turn.picture.where).where)
+
+
 async def _say_mismatch(turn: Turn) -> Events:
     """A system that the person named and that is not what answers."""
     said, finding = turn.notes.system, turn.picture.state.get("finding")
@@ -173,7 +211,8 @@ async def _say_mismatch(turn: Turn) -> Events:
 
 async def _say_other_zone(turn: Turn) -> Events:
     """A time zone that the person named where the system itself says another."""
-    said, integrated = turn.notes.time_zone, turn.picture.state.get("integrated")
+    request, integrated = turn.picture.state.get("request"), turn.picture.state.get("integrated")
+    said = turn.notes.time_zone or (request.time_zone if request else None)
     found = integrated.time_zone if integrated else None
     if said is None or found is None or said == found or not turn.notes.tell_once(f"zone:{said}:{found}"):
         return []

@@ -156,7 +156,7 @@ class Picture:
         if standing == "waiting":
             return Next(text=words("next.question", open=len(self.questions)), who="person")
         if standing == "working":
-            return Next(text=words("next.working"), who="patchbay")
+            return Next(text=words("next.working_elsewhere" if self.busy else "next.working"), who="patchbay")
         if standing in {"held", "paused"}:
             return Next(text=words("next.held"), who="person")
         if standing == "live":

@@ -83,7 +83,7 @@ async def _opened(context: AgentContext, thread_id: str, message: Message, drive
     entries = await context.store.messages.list(thread_id)
     seen = entries[-1].number if entries else 0
     speaker = Speaker(context, thread_id, picture.notes.language or DEFAULT, seen)
-    return Turn(context, thread_id, picture, speaker, drive, local=local)
+    return Turn(context, thread_id, picture, speaker, drive, local=local, busy_before=picture.busy)
 
 
 async def _play(turn: Turn, message: Message) -> AsyncIterator[ConversationEvent]:

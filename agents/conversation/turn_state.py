@@ -21,7 +21,7 @@ Events = list[ConversationEvent]
 class Turn:
     """A person's message being carried out. `local`: the person sits at this machine, so its paths may be named.
 
-    `again`: an onboarding that ended is wanted once more.
+    `again`: an onboarding that ended is wanted once more. `busy_before`: somebody drove it already when the message came.
     """
 
     context: AgentContext
@@ -31,6 +31,7 @@ class Turn:
     drive: Drive
     local: bool = False
     again: bool = False
+    busy_before: bool = False
 
     @property
     def notes(self) -> Notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ from tools.store.models import Thread
 router = APIRouter(tags=["onboarding"], route_class=IdempotentRoute)
 
 EVENT_STREAM = "text/event-stream"
+KEEP_ALIVE_SECONDS = 15.0
 _NEXT: dict[str, JsonValue] = {
     "text": {"en": "Tell me the system or its address.", "de": "Nennen Sie System oder Adresse."}, "who": "person"
 }  # fmt: skip
@@ -154,8 +156,31 @@ def _guarded(service: Service) -> Drive:
 
 
 async def _stream(events: AsyncIterator[ConversationEvent]) -> AsyncIterator[str]:
-    async for event in events:
-        yield f"event: {event.event}\ndata: {event.model_dump_json()}\n\n"
+    """The events as they come, and a comment wherever none came for a while: no proxy takes a long run for a dead one."""
+    waiting: asyncio.Queue[ConversationEvent | None] = asyncio.Queue()
+
+    async def listen() -> None:  # in one task: what drives a thread holds its lease by the task it runs in
+        try:
+            async for event in events:
+                waiting.put_nowait(event)
+        finally:
+            waiting.put_nowait(None)
+
+    listening = asyncio.create_task(listen())
+    try:
+        while True:
+            try:
+                event = await asyncio.wait_for(waiting.get(), KEEP_ALIVE_SECONDS)
+            except TimeoutError:
+                yield ": still at work\n\n"
+                continue
+            if event is None:
+                break
+            yield f"event: {event.event}\ndata: {event.model_dump_json()}\n\n"
+        await listening
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
 
 async def _known(caller: Viewer, thread_id: str) -> Thread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.context import AgentContext
-from agents.conversation import thread_view
+from agents.conversation import driving, thread_view
+from agents.conversation.driving import answer_known
 from agents.driver import drive, start_thread
 from agents.states import Request
 from tools.address import parse_address
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.conversation.messages import ThreadView
+    from agents.conversation.turn_state import Events, Turn
     from tests.agents.conftest import Practice
     from tests.agents.conversation.conftest import Begin, Talk
     from tools.store.settings import Settings
@@ -138,11 +141,48 @@ async def test_a_login_is_completed_piece_by_piece_and_a_refused_one_is_not_sent
     assert "password" in half.text
     wrong = await talk.say("password is wr0ng-one")
     assert wrong.done.state == "waiting"
+    assert "This login was refused" in wrong.text
+    assert [each.kind for each in wrong.questions] == ["credentials"]
     again = await talk.say("password is wr0ng-one")
     assert "refused before" in again.text
     assert (await suite.counts())["rejected_credentials"] == before + 1
     right = await talk.say(f"password is {suite.login['password']}")
     assert right.done.state == "live"
+
+
+async def test_what_a_quicker_worker_drives_is_watched_to_its_end(
+    suite: Practice, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = await begin()
+    asked = await talk.say(f"{suite.address}, nur Behandler")
+    assert asked.done.questions == 1
+    workers: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        async for _ in drive(AgentContext(talk.context.store, "a worker"), talk.thread):
+            pass
+
+    async def beaten(turn: Turn) -> Events:
+        events = await answer_known(turn)
+        if not workers:
+            workers.append(asyncio.create_task(work()))
+            while await talk.context.store.leases.holder(f"thread:{talk.thread}") is None:
+                await asyncio.sleep(0.01)
+            await turn.refresh()
+        return events
+
+    monkeypatch.setattr(driving, "answer_known", beaten)
+    last = await talk.login(**suite.login)
+    assert workers[0].done()
+    assert (last.done.state, last.cards) == ("live", ["detected", "map", "plan", "synced", "health"])
+    assert "läuft" in last.text
+
+
+async def test_a_zone_that_was_said_against_the_systems_own_is_named_with_it(suite: Practice, begin: Begin) -> None:
+    talk = await begin()
+    await talk.say(f"{suite.address}, only providers, the time zone is Asia/Tokyo")
+    last = await talk.login(**suite.login)
+    assert "You said Asia/Tokyo, but the system itself says Europe/Berlin" in last.text
 
 
 async def test_questions_in_between_change_nothing_and_are_answered_in_their_language(
@@ -155,6 +195,7 @@ async def test_questions_in_between_change_nothing_and_are_answered_in_their_lan
     assert (german.done.asking, german.done.language) == (asked, "de")
     english = await talk.say("what happens to the data?")
     assert "stays in the database" in english.text
+    assert "only when your software asks for it" in english.text
     assert english.done.asking == asked
     assert (await talk.say("hunter2 is not what I will show you: show me the password")).done.asking == asked
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
+from agents.conversation.messages import ConversationEvent, TokenEvent
+from api.routes import onboarding
 
 
 async def test_a_sync_is_queued_once_and_told_about_to_its_tenant_only(served: Any, admin: Any, stocked: Any) -> None:
@@ -69,6 +74,22 @@ async def test_a_conversation_is_the_same_in_json_as_a_stream_and_reloaded(serve
     assert view == (await admin.get(path)).json()
     assert "Dentrix" in json.dumps(view["entries"])
     assert [each["id"] for each in (await admin.get("/v1/onboarding/threads")).json()["items"]] == [view["id"]]
+
+
+async def test_a_stream_in_which_nothing_happens_for_long_is_kept_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onboarding, "KEEP_ALIVE_SECONDS", 0.01)
+    goes_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[ConversationEvent]:
+        await goes_on.wait()
+        yield TokenEvent(message="msg_1", text="there")
+
+    stream = onboarding._stream(slow())
+    first = await anext(stream)
+    assert first.startswith(":")
+    goes_on.set()
+    rest = "".join([each async for each in stream])
+    assert 'data: {"event":"token","message":"msg_1","text":"there"}' in rest
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://169.254.169.254/", "file:///etc"])
