@@ -106,7 +106,10 @@ async def register_practice(state: OnboardingState, runtime: Runtime[AgentContex
     )
     await store.threads.update(request.thread_id, practice_id=practice.id, integration_id=integration.id)
     integrated = Integrated(integration_id=integration.id, practice_id=practice.id, time_zone=zone, country=country)
-    runtime.stream_writer({"event": "step", "step": "register", "integration": integration.id, "time_zone": zone})
+    step = {"event": "step", "step": "register", "integration": integration.id, "time_zone": zone}
+    if request.time_zone not in {None, zone}:
+        step["said_time_zone"] = str(request.time_zone)
+    runtime.stream_writer(step)
     return {"integrated": integrated}
 
 

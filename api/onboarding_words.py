@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from knowledge.phrases import phrase
+
 Event = Mapping[str, object]
 
 
@@ -27,6 +29,13 @@ def _validated(event: Event) -> str:
     if event["code"] is None:
         return f"The connection works ({event['response_ms']} ms)."
     return f"It does not work yet: {event['sentence']}"
+
+
+def _registered(event: Event) -> str:
+    text = f"Registered as {event['integration']}, time zone {event['time_zone']}."
+    if said := event.get("said_time_zone"):
+        text += f" {phrase('say.other_zone_found', 'en', said=said, found=event['time_zone'])}"
+    return text
 
 
 def _advised(event: Event) -> str:
@@ -69,7 +78,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "configure": lambda event: f"Using {event['method']}: {event['because']}.",
     "validate": _validated,
     "repair": lambda event: f"{event['because']} Trying {event['address']}.",
-    "register": lambda event: f"Registered as {event['integration']}, time zone {event['time_zone']}.",
+    "register": _registered,
     "introspect": lambda event: f"Its schema: tables {event['tables']}, columns {event['columns']}.",
     "advise": _advised,
     "map": _mapped,

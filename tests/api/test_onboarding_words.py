@@ -22,3 +22,9 @@ def test_what_an_advisor_did_and_cost_is_said(report: AdviceReport, told: str) -
     sentence = sentence_of_event({"event": "step", "step": "advise", **report.model_dump(mode="json")})
     assert told in sentence
     assert f"{report.calls} calls, {report.tokens} tokens" in sentence
+
+
+def test_a_zone_that_was_given_and_does_not_count_is_named_beside_the_systems_own() -> None:
+    told = {"event": "step", "step": "register", "integration": "int_1", "time_zone": "America/New_York"}
+    assert sentence_of_event(told) == "Registered as int_1, time zone America/New_York."
+    assert "You said America/Chicago" in sentence_of_event({**told, "said_time_zone": "America/Chicago"})
