@@ -157,17 +157,17 @@ async def test_what_a_quicker_worker_drives_is_watched_to_its_end(
     asked = await talk.say(f"{suite.address}, nur Behandler")
     assert asked.done.questions == 1
     workers: list[asyncio.Task[None]] = []
+    begun = asyncio.Event()
 
     async def work() -> None:
         async for _ in drive(AgentContext(talk.context.store, "a worker"), talk.thread):
-            pass
+            begun.set()
 
     async def beaten(turn: Turn) -> Events:
         events = await answer_known(turn)
         if not workers:
             workers.append(asyncio.create_task(work()))
-            while await talk.context.store.leases.holder(f"thread:{talk.thread}") is None:
-                await asyncio.sleep(0.01)
+            await begun.wait()
             await turn.refresh()
         return events
 
