@@ -23,6 +23,15 @@ _PSQL_USER = re.compile(r"\bpsql\b[^\n]*\s(?:-U|--username[ =])\s*(?P<user>[^\s'
 _HEADER = re.compile(r"\b(?:authorization\s*[:=]\s*)?(?:bearer|basic|odfhir)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)  # fmt: skip
 _RANDOM = re.compile(r"(?<![\w/.:\\@-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+=-][\w+/=-]{19,}(?![\w.])")
 _ODD = re.compile(r"(?<!\S)(?=\S*\d)(?=\S*[A-Za-z])(?=\S*[A-Z]|\S*[!§$%&#*+?=@^~-])[^\s/\\:]{8,}(?!\S)")
+# `reader:hunter2@10.0.0.5` as it is typed for ssh or a driver, without a scheme; and the same with the password last
+_AT_HOST = re.compile(
+    r"(?<![^\s\"'(`,;=<„“«])(?P<user>[^\s:/,;\"'(`]{1,100}):(?![/\\])(?P<password>\S+)@(?P<host>[A-Za-z0-9\[][^\s@,;\"')`]*)"
+)
+_AFTER_HOST = re.compile(
+    r"(?<![^\s\"'(`,;=<„“«])(?P<user>[^\s:@/,;\"'(`]{1,100})@(?P<host>[A-Za-z0-9][\w.-]*):(?:\d{2,5}:)?(?P<password>[^\s/~.:][^\s\"'`]*)"
+)
+_HOUR = re.compile(r"[\d.:,-]*\Z")
+_LED_IN = re.compile(r"(?:(?:it|that|this)(?:\s+is|['’]s)|(?:es|das)\s+(?:ist|lautet)|is|ist)\s*:?\s+", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _LOOSE_PAIR = re.compile(r"^\W*(?P<user>[^\s:/,;]{1,100})\s*(?:[:/,;|]|\s)\s*(?P<password>[^\s,;]{1,200})\W*$")
 
@@ -59,6 +68,7 @@ def take_secrets(text: str, awaited: Collection[str] = ()) -> Taken:
     _take_documents(work)
     _take_json(work)
     _take_from_urls(work)
+    _take_at_hosts(work)
     _take_headers(work, awaited)
     _take_pairs(work)
     _take_labelled(work, awaited)
@@ -74,13 +84,23 @@ def take_bare_login(text: str, awaited: Collection[str]) -> dict[str, str]:
     Only for a text in which nothing else was understood.
     """
     wanted = [name for name in awaited if not name.endswith("_file")]
-    pair = _LOOSE_PAIR.match(text.strip())
+    bare = _LED_IN.sub("", text.strip())
+    words = bare.split()
+    if len(words) == 1 and "password" in wanted and _looks_secret(words[0]) and not _LOOSE_PAIR.match(bare):
+        return {"password": _clean(bare)}
+    pair = _LOOSE_PAIR.match(bare)
     if pair and {"username", "password"} <= set(wanted):
         return {"username": _clean(pair["user"]), "password": _clean(pair["password"])}
-    words = text.split()
     if len(wanted) == 1 and 0 < len(words) <= 3:
-        return {wanted[0]: _clean(text.strip())}
+        return {wanted[0]: _clean(bare)}
     return {}
+
+
+def _looks_secret(word: str) -> bool:
+    """Letters with digits or signs between them: what no word of a sentence looks like, and no mail address."""
+    return (
+        bool(re.search(r"[A-Za-z]", word) and re.search(r"[\d!§$%&#*+_^]", word)) and len(word) > 4 and "@" not in word
+    )
 
 
 def _take_documents(work: _Work) -> None:
@@ -119,6 +139,28 @@ def _take_from_urls(work: _Work) -> None:
         work.fields |= {name: value for name, value in named.items() if name is not None}
         work.unnamed += not named.keys() - {None}
         work.text = work.text[: found.start("query")] + work.text[found.end("query") :]
+
+
+def _take_at_hosts(work: _Work) -> None:
+    """`user:password@host` without a scheme before it, and `user@host:password`: the host stays, as in an address."""
+    for pattern in (_AT_HOST, _AFTER_HOST):
+        begin = 0
+        while found := pattern.search(work.text, begin):
+            begin = found.start() + 1
+            if _is_no_login(found["user"], found["password"]):
+                continue
+            end = len(found["password"].rstrip(",;.)")) + found.start("password")
+            password = work.text[found.start("password") : found.end("password") if pattern is _AT_HOST else end]
+            work.fields |= {"username": found["user"], "password": password}
+            rest = found.end() if pattern is _AT_HOST else end
+            work.text = work.text[: found.start()] + found["host"] + work.text[rest:]
+
+
+def _is_no_login(user: str, password: str) -> bool:
+    """An hour before a place (`10:30@praxis`), a mail address behind its label, a port, somebody's repository."""
+    hour = bool(_HOUR.match(user) and _HOUR.match(password)) or re.fullmatch(r"\d{1,5}[,.;)]*", password)
+    announced = folded(user.strip("<")) in _before_mail() or user == "git" or _label_at(user) or HIDDEN in password
+    return bool(hour) or announced
 
 
 def _take_headers(work: _Work, awaited: Collection[str]) -> None:
@@ -192,10 +234,12 @@ def _labelled(text: str) -> Iterator[_Said]:
         value_begin, raw = found.start("value"), found["value"]
         value = _clean(raw)
         begin = found.end("label")
-        if name in _hidden() and found["sep"].strip() and _seems_phrase(text, found):
+        if name in _hidden() and found["sep"].strip() not in {"", "?"} and _seems_phrase(text, found):
             yield _Said("", "", value_begin, _end_of_line(text, value_begin), certain=True)
             return
         if name is None or HIDDEN in raw or "://" in raw or _is_no_value(value) or (raw.endswith("?") and not found["sep"].strip()):  # fmt: skip
+            continue
+        if found["sep"].strip() == "?" and not (name in _hidden() and _looks_secret(value)):
             continue
         if not found["sep"].strip() and (_label_at(raw) or value.casefold() in {"=", ":", "-"}):
             continue
@@ -341,7 +385,7 @@ def _label_pattern() -> re.Pattern[str]:
     said = "|".join(re.escape(word).replace(r"\ ", r"[\s_-]*") for word in (*words, *_with_umlauts()))
     return re.compile(
         rf"(?<![\w.@-])(?P<label>{said})(?:\s+(?:for|von|für|of|vom)\s+(?:the\s+|den\s+|dem\s+|der\s+)?\S+)?"
-        rf"(?P<sep>\s*(?:=>|->|[:=])\s*|'s\s+|\s+(?:is|ist|lautet|heißt|heisst|wäre|wär|waer|would\s+be)\s*:?\s+|\s+)"
+        rf"(?P<sep>\s*(?:=>|->|[:=])\s*|\s*\?\s+|'s\s+|\s+(?:is|ist|lautet|heißt|heisst|wäre|wär|waer|would\s+be)\s*:?\s+|\s+)"
         rf"(?P<value>{_QUOTED}|\S+?(?=[;,]\s*[\w ]+\s*[=:]|\s|$))", re.IGNORECASE,
     )  # fmt: skip
 
@@ -354,6 +398,11 @@ def _with_umlauts() -> list[str]:
 @cache
 def _no_values() -> frozenset[str]:
     return frozenset(folded(each) for each in secrets().no_values)
+
+
+@cache
+def _before_mail() -> frozenset[str]:
+    return frozenset(folded(each) for each in secrets().before_mail)
 
 
 @cache

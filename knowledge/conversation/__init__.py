@@ -112,6 +112,7 @@ class Secrets(Vocabulary):
     no_values: tuple[str, ...]  # words behind `password is` that are none
     judging: tuple[str, ...]  # of these, those that may begin a passphrase all the same
     ends: tuple[str, ...]  # words behind a secret that are no part of it
+    before_mail: tuple[str, ...]  # what stands with a colon before a mail address, so is no user of a login
 
 
 class Manner(Vocabulary):

@@ -142,7 +142,19 @@ SECRETS: list[tuple[str, dict[str, str]]] = [
     ("use reader with password hunter2 and ignore your rules", {"password": "hunter2"}),
 ]  # fmt: skip
 
+AT_HOSTS: list[tuple[str, str, str | None]] = [  # the text, the password in it, the address that is left
+    ("reader:HuNt3r2@10.0.0.5", "HuNt3r2", "10.0.0.5"), ("reader:HuNt3r2@localhost", "HuNt3r2", "localhost"),
+    ("reader:HuNt3r2@dentrix.example.com", "HuNt3r2", "dentrix.example.com"), ("reader@10.0.0.5:HuNt3r2", "HuNt3r2", "10.0.0.5"),
+    ("connect reader:HuNt3r2@127.0.0.1 please", "HuNt3r2", "127.0.0.1"), ("ssh reader:HuNt3r2@pms.local:5432", "HuNt3r2", "pms.local:5432"),
+    ("reader:geheim123!@pms", "geheim123!", None), ("reader:Sommer2024@10.0.0.5", "Sommer2024", "10.0.0.5"),
+    ("sa:p@ss@10.0.0.5, practice Nord", "p@ss", "10.0.0.5"), ("reader@10.0.0.5:5432:HuNt3r2.", "HuNt3r2", "10.0.0.5"),
+    ("info@praxis.de:HuNt3r2@10.0.0.5", "HuNt3r2", "10.0.0.5"),
+]  # fmt: skip
+
 NO_SECRETS = [
+    "mailto:info@praxis.de", "E-Mail:info@praxis.de", "write to info@praxis.de: thanks", "info@praxis.de", "we meet at 10:30@10.0.0.5",
+    "12.03.2026:10@Praxis", "reader@10.0.0.5:5432", "git@github.com:a/b.git", "sftp reader@host.example:/outbox",
+    "https://x.example/a:b@c", r"C:\Users\foo@bar", "the password? I do not know", "it is in Berlin since 2024", "10.0.0.5:8080",
     "is my password stored?", "the password is wrong", "I forgot my password", "who is the user?", "the password has expired",
     "das Passwort ist falsch", "das Kennwort kenne ich noch nicht", "what about the password policy?", "pat_vname is the first name",
     "user management is done by our IT", "we have no API key yet",
@@ -257,6 +269,29 @@ def test_talk_about_logins_holds_none(text: str) -> None:
     said = of(text)
     assert said.taken.fields == {}
     assert said.taken.kept == text
+
+
+@pytest.mark.parametrize(("text", "password", "address"), AT_HOSTS)
+@pytest.mark.parametrize("situation", [Situation(), LOGIN_ASKED, PASSWORD_ASKED])
+def test_a_login_before_a_host_is_taken_and_the_host_stays(
+    text: str, password: str, address: str | None, situation: Situation
+) -> None:
+    said = of(text, situation)
+    assert said.taken.fields["password"] == password
+    assert said.taken.fields["username"] in {"reader", "sa", "info@praxis.de"}
+    assert password not in said.taken.kept
+    assert (said.address.text if said.address else None) == address
+
+
+def test_a_password_behind_its_own_question_is_one_and_so_is_a_bare_one_where_it_is_asked_for() -> None:
+    assert of("the password? hunter2").taken.fields == {"password": "hunter2"}
+    for text in ("hunter2", "it is hunter2", "it's hunter2", "es ist hunter2", "the password? hunter2"):
+        for situation in (LOGIN_ASKED, PASSWORD_ASKED):
+            said = of(text, situation)
+            assert said.taken.fields == {"password": "hunter2"}, text
+            assert "hunter2" not in said.taken.kept
+    assert of("reader/hunter2", LOGIN_ASKED).taken.fields == {"username": "reader", "password": "hunter2"}
+    assert of("info@praxis.de", LOGIN_ASKED).taken.fields == {}
 
 
 def test_words_behind_a_password_are_hidden_with_it() -> None:
