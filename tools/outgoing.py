@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from knowledge.errors import BadInput, PatchbayError
+from knowledge.phrases import Language, words
 from tools.address import Address
 from tools.errors import NameUnknown
 
@@ -46,11 +47,17 @@ def checked_addresses(host: str) -> tuple[str, ...]:
 @dataclass(eq=False)
 class AddressRefused(PatchbayError):
     code: ClassVar[str] = "address.refused"
-    cause: ClassVar[str] = "The service does not go to {where}: {why}."
-    mend: ClassVar[str] = "{remedy}"
-    where: str
-    why: str
-    remedy: str
+    cause: ClassVar[str] = "The service does not go to {where[en]}: {why[en]}."
+    mend: ClassVar[str] = "{remedy[en]}"
+    where: dict[Language, str]
+    why: dict[Language, str]
+    remedy: dict[Language, str]
+
+
+def _refused(why: str, remedy: str, where: str | None = None) -> AddressRefused:
+    """`where` is a host's name; without, it is a place on the service's own machine."""
+    named: dict[Language, str] = {"en": where, "de": where} if where is not None else words("outgoing.this_place")
+    return AddressRefused(named, words(f"outgoing.{why}"), words(f"outgoing.{remedy}"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Outgoing:
         """Every address that the name stands for must be allowed: one that is not is enough to be led astray."""
         name = host.rstrip(".").lower()
         if name in METADATA_NAMES:
-            raise AddressRefused(name, "that is a cloud's metadata", "Name the practice's own system.")
+            raise _refused("metadata", "name_the_system", name)
         found = await _resolved(name, port)
         for ip in found:
             self.check_ip(ip, name)
@@ -81,20 +88,18 @@ class Outgoing:
         """Raises `AddressRefused`."""
         for each in _meant(ip):
             if any(each in network for network in METADATA if network.version == each.version):
-                raise AddressRefused(where, "that is a cloud's metadata", "Name the practice's own system.")
+                raise _refused("metadata", "name_the_system", where)
             named = any(each in network for network in self.networks if network.version == each.version)
             if not named and not each.is_global:
-                remedy = "An admin of this service may add its network to PATCHBAY_ALLOWED_NETWORKS."
-                raise AddressRefused(where, "that lies inside a private network", remedy)
+                raise _refused("private_network", "allow_network", where)
             if each.is_multicast or each.is_unspecified:
-                raise AddressRefused(where, "no single system answers there", "Name the practice's own system.")
+                raise _refused("no_single_system", "name_the_system", where)
 
     def check_path(self, path: str) -> None:
         """Raises `AddressRefused` for what lies outside the allowed folders, links followed."""
         real = Path(path).resolve()
         if not any(real.is_relative_to(folder) for folder in self.folders):
-            remedy = "An admin of this service may add its folder to PATCHBAY_ALLOWED_FOLDERS."
-            raise AddressRefused("this file or folder", "it lies on the service's own machine", remedy)
+            raise _refused("own_machine", "allow_folder")
 
 
 def outgoing_of(networks: str | None, folders: str | None) -> Outgoing:

@@ -92,7 +92,7 @@ async def _wanted(turn: Turn) -> tuple[Request | None, bool]:
     before = picture.state.get("request")
     if before is None:
         address = notes.address or picture.thread.address
-        if not address or await _elsewhere(turn, address) is not None:
+        if not address or notes.hindered == "refused" or await _elsewhere(turn, address) is not None:
             return None, False
         await turn.context.store.threads.update(turn.thread_id, address=address)
         return _request(turn, address), True
@@ -154,13 +154,14 @@ async def _elsewhere(turn: Turn, address: str) -> Thread | None:
 
 
 async def _say_hindrance(turn: Turn) -> Events:
-    """Why nothing was begun although there is an address."""
+    """Why nothing was begun although there is an address; once, until the address is named again."""
     address = turn.notes.address
-    if turn.picture.state.get("request") is not None or not address or turn.notes.held:
+    if turn.notes.hindered or turn.picture.state.get("request") is not None or not address or turn.notes.held:
         return []
     other = await _elsewhere(turn, address)
     if other is None:
         return []
+    turn.notes.hindered = "elsewhere"
     integration = await turn.context.store.integrations.get(other.integration_id) if other.integration_id else None
     if integration is not None and integration.state in _RUNNING:
         facts = {"address": address, "integration": integration.id, "state": integration.state}

@@ -40,6 +40,7 @@ class Notes(BaseModel):
     plan_only: bool = False
     afresh: bool = False
     held: bool = False
+    hindered: Literal["refused", "elsewhere"] | None = None  # why nothing begins at the address, once that was said
     waits: tuple[str, ...] = ()  # questions that were put off
     told: tuple[str, ...] = ()  # what was said once and need not be said again
     done: tuple[Did, ...] = ()

@@ -151,6 +151,8 @@ class Picture:
     def next(self) -> Next:
         """What comes next, and who does it."""
         standing = self.standing
+        if standing == "new" and self.notes.hindered:
+            return Next(text=words(f"next.hindered_{self.notes.hindered}"), who="person")
         if standing == "new":
             return Next(text=words("next.address"), who="person")
         if standing == "waiting":

@@ -35,6 +35,7 @@ async def take_facts(turn: Turn, said: Understood) -> Events:
         refused, address = await _usable(turn, said.address)
         events += refused
         if address:
+            turn.notes.hindered = None
             events += await _new_address(turn, address)
             facts["address"] = address
     news = {name: value for name, value in facts.items() if before[name] != value}

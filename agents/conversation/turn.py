@@ -66,6 +66,8 @@ async def converse(
         async for event in _play(turn, message):
             yield event
     except PatchbayError as error:
+        if turn.picture.state.get("request") is None and turn.notes.address:
+            turn.notes.hindered = "refused"
         for event in await turn.speaker.fail(error.code, error_words(error)):
             yield event
     finally:
@@ -209,6 +211,7 @@ async def _general_wish(turn: Turn, intent: str) -> Events | None:
         return await _continue(turn)
     if intent == "afresh":
         turn.notes.afresh = turn.again = True
+        turn.notes.hindered = None
         return []
     if intent == "plan_first" and turn.picture.integration is None:
         turn.notes.plan_only = True
@@ -262,7 +265,7 @@ async def _stop(turn: Turn) -> Events:
 async def _continue(turn: Turn) -> Events:
     """Go on: with what was stopped, planned, put off, or failed."""
     was, integration = turn.notes.held, turn.picture.integration
-    turn.notes.held, turn.notes.waits = False, ()
+    turn.notes.held, turn.notes.waits, turn.notes.hindered = False, (), None
     if integration is not None and integration.state == "paused":
         await turn.context.store.integrations.update(integration.id, state="live")
         return await turn.speaker.say("say.resumed")

@@ -33,7 +33,7 @@ def all_errors() -> list[type[PatchbayError]]:
 
 
 def named(template: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    return {name.partition("[")[0] for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
 def test_every_error_has_german_words_over_its_own_fields() -> None:

@@ -240,6 +240,8 @@ async def test_the_same_address_is_not_connected_twice_unless_that_is_wanted(sui
     turn = await other.say(suite.address)
     assert talk.turns[-1].done.integration in turn.text
     assert turn.done.integration is None
+    assert "start afresh" in turn.done.next.text["en"]
+    assert "connected already" not in (await other.say("is that GDPR compliant?")).text
     assert (await other.say("start afresh")).done.state == "waiting"
 
 

@@ -105,6 +105,25 @@ async def test_no_word_of_a_caller_leads_the_service_into_its_own_network(
     assert (await admin.get("/v1/integrations")).json()["items"] == []
 
 
+async def test_a_hindrance_is_said_once_in_one_language_with_what_can_be_done(served: Any, admin: Any) -> None:
+    path = (await admin.post("/v1/onboarding/threads", json={"language": "de"})).headers["location"]
+
+    async def say(text: str) -> list[dict[str, Any]]:
+        told = await admin.post(f"{path}/messages", json={"kind": "text", "text": text})
+        return list(told.json()["events"])
+
+    *_, refused, done = await say("Unser Dentrix ist unter http://127.0.0.1:1 erreichbar")
+    assert refused["text"]["de"] == (
+        "Der Dienst geht nicht zu 127.0.0.1: das liegt in einem privaten Netz. "
+        "Wer diesen Dienst verwaltet, kann das Netz in PATCHBAY_ALLOWED_NETWORKS eintragen."
+    )
+    assert "that lies inside a private network" in refused["text"]["en"]
+    assert "noch mal" in done["next"]["text"]["de"]
+    assert "error" not in {each["event"] for each in await say("ist das DSGVO-konform?")}
+    again = await say("noch mal")
+    assert [each["code"] for each in again if each["event"] == "error"] == ["address.refused"]
+
+
 async def test_suggestions_reflect_what_was_corrected(served: Any, admin: Any) -> None:
     source = {"system": "dampsoft", "tables": [{"name": "PATIENT", "columns": [{"name": "XQ"}, {"name": "GEBDAT"}]}]}
     first = (await admin.post("/v1/mappings/suggest", json={"source": source})).json()
