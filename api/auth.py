@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -69,14 +69,29 @@ async def identify(request: Request) -> Caller:
     return caller
 
 
+async def admit(request: Request, role: Role) -> Caller:
+    """The caller, where the role suffices. Raises `KeyNeeded`, `KeyUnknown` or `RoleTooLow`."""
+    caller = await identify(request)
+    if RANK[caller.role] < RANK[role]:
+        raise RoleTooLow(role, caller.role)
+    return caller
+
+
+_ROLES: dict[object, Role] = {}  # by the dependency that asks for the role
+
+
 def _at_least(role: Role) -> Callable[..., Awaitable[Caller]]:
     async def allowed(request: Request) -> Caller:
-        caller = await identify(request)
-        if RANK[caller.role] < RANK[role]:
-            raise RoleTooLow(role, caller.role)
-        return caller
+        return await admit(request, role)
 
+    _ROLES[allowed] = role
     return allowed
+
+
+def role_asked(dependencies: Iterable[object]) -> Role:
+    """The highest role that one of these dependencies asks for: a route can refuse by it before it reads anything."""
+    asked = (_ROLES[each] for each in dependencies if each in _ROLES)
+    return max(asked, key=RANK.__getitem__, default="viewer")
 
 
 # Documents the bearer token in OpenAPI; `identify` reads it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -14,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.auth import identify
+from api.auth import Caller, admit, role_asked
 from api.problems import status_of
 from knowledge.errors import BadInput, PatchbayError
 from tools.store.idempotency import Claim, IdempotencyRepository
@@ -26,6 +27,7 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 MOST_LETTERS = 255
 CLAIM_SECONDS = 60.0
 PATIENCE_SECONDS = 30.0
+SHOWN_AGAIN_SECONDS = 600.0
 _KEPT_HEADERS = ("content-type", "location", "etag")
 _REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -41,18 +43,21 @@ class InProgress(PatchbayError):
 
 
 class IdempotentRoute(APIRoute):
-    """A route whose writes can be repeated safely by a key of the caller's."""
+    """A route whose writes can be repeated safely by a key of the caller's. Who may not call it is refused first of all."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        role = role_asked(each.call for each in self.dependant.dependencies)
+        shown_once: tuple[str, ...] = getattr(self.response_model, "shown_once", ())
 
         async def answer(request: Request) -> Response:
+            caller = await admit(request, role)  # before the body is read, and before an answer is repeated
             key = request.headers.get(HEADER)
             if request.method not in WRITES or key is None:
                 return await handle(request)
             if not key.isprintable() or not 0 < len(key) <= MOST_LETTERS:
                 raise BadInput(f"header {HEADER}", "is empty, too long or unprintable.", "Give a UUID.")
-            return await _once(request, key, handle)
+            return await _once(request, caller, key, handle, shown_once)
 
         return answer
 
@@ -69,14 +74,16 @@ def id_for(request: Request, keys: IdempotencyRepository, prefix: str, body: Bas
     return f"{prefix}_{urlsafe_b64encode(keys.digest(named)[:9]).decode()}"
 
 
-async def _once(request: Request, key: str, handle: Handler) -> Response:
-    keys = (await identify(request)).store.idempotency
+async def _once(
+    request: Request, caller: Caller, key: str, handle: Handler, shown_once: tuple[str, ...]
+) -> Response:  # fmt: skip
+    keys = caller.store.idempotency
     body = await request.body()
-    asked = b"\x00".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
+    url = request.url
+    asked = b"\x00".join((caller.who.encode(), request.method.encode(), url.path.encode(), url.query.encode(), body))
     claim = await _claimed(keys, key, asked)
     if claim.answer is not None:
-        kept = claim.answer
-        return Response(kept.body.encode(), kept.status, {**kept.headers, **_REPLAYED})
+        return _replay(claim.answer, claim.age_seconds, shown_once)
     async with _kept_claim(keys, key, claim.token):
         response = await _worked(request, handle, keys, key, claim.token)
     if response.status_code >= 300 or not isinstance(response.body, bytes):
@@ -86,6 +93,14 @@ async def _once(request: Request, key: str, handle: Handler) -> Response:
     answer = KeptAnswer(status=response.status_code, headers=headers, body=response.body.decode())
     await keys.settle(key, claim.token, answer)
     return response
+
+
+def _replay(kept: KeptAnswer, age_seconds: float, shown_once: tuple[str, ...]) -> Response:
+    """The answer as it was. What is shown once is shown again only as long as the first answer may have been lost."""
+    body = kept.body
+    if shown_once and age_seconds > SHOWN_AGAIN_SECONDS:
+        body = json.dumps({**json.loads(body), **dict.fromkeys(shown_once)})
+    return Response(body.encode(), kept.status, {**kept.headers, **_REPLAYED})
 
 
 async def _worked(request: Request, handle: Handler, keys: IdempotencyRepository, key: str, token: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -64,11 +64,13 @@ class EndpointView(View):
 
 
 class NewEndpointView(EndpointView):
-    """The same with the secret that its messages are signed with: shown this once."""
+    """The same with the secret that its messages are signed with: shown this once, null in an answer repeated later."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_ENDPOINT, "secret": "whsec_c2VjcmV0"}]})
 
-    secret: str
+    shown_once: ClassVar[tuple[str, ...]] = ("secret",)
+
+    secret: str | None
 
 
 class DeliveryView(View):

@@ -20,8 +20,10 @@ KEPT = timedelta(hours=24)
 @dataclass(eq=False)
 class KeyReused(StoreError):
     code: ClassVar[str] = "idempotency.key_reused"
-    cause: ClassVar[str] = "This Idempotency-Key came before with another request."
-    mend: ClassVar[str] = "Give every request a key of its own; repeat a request with exactly its body."
+    cause: ClassVar[str] = "This Idempotency-Key came before with another request or from another caller."
+    mend: ClassVar[str] = (
+        "Give every request a key of its own; repeat a request with exactly its body and the same API key."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Claim:
     state: Literal["ours", "busy", "done"]
     token: str = ""
     answer: KeptAnswer | None = None
+    age_seconds: float = 0.0  # since the request came first
 
 
 class IdempotencyRepository(Repository):
@@ -56,7 +59,7 @@ class IdempotencyRepository(Repository):
         if row["fingerprint"] != print_:
             raise KeyReused
         if row["answer"] is not None:
-            return Claim("done", answer=self._answer(name, row))
+            return Claim("done", answer=self._answer(name, row), age_seconds=(now - row["created_at"]).total_seconds())
         free = or_(IDEMPOTENCY_KEYS.c.claimed_until.is_(None), IDEMPOTENCY_KEYS.c.claimed_until <= now)
         if row["claim"] is not None and is_dead(row["claim"]):
             free = or_(free, IDEMPOTENCY_KEYS.c.claim == row["claim"])
