@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api.portal import page
 from api.problems import MEDIA_TYPE, Problem, add_problem_handlers
+from api.request_body import BodyLimit
 from api.routes import operations, v1_router
 from api.service import Check, JobsDoor, Service
 from tools.clock import Clock, utc_now
@@ -50,6 +51,7 @@ def create_app(
         responses={"4XX": _PROBLEM, 422: _PROBLEM, 503: _PROBLEM},
     )  # fmt: skip
     add_problem_handlers(app)
+    app.add_middleware(BodyLimit)
     app.include_router(operations.router)
     app.include_router(v1_router())
     app.include_router(page.router)

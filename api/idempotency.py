@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from api.auth import Caller, admit, role_asked
 from api.problems import status_of
+from api.request_body import look_into
 from knowledge.errors import BadInput, PatchbayError
 from tools.store.idempotency import Claim, IdempotencyRepository
 from tools.store.ids import new_id
@@ -48,10 +49,12 @@ class IdempotentRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
         role = role_asked(each.call for each in self.dependant.dependencies)
+        look = self._look_into
         shown_once: tuple[str, ...] = getattr(self.response_model, "shown_once", ())
 
         async def answer(request: Request) -> Response:
             caller = await admit(request, role)  # before the body is read, and before an answer is repeated
+            await look(request)
             key = request.headers.get(HEADER)
             if request.method not in WRITES or key is None:
                 return await handle(request)
@@ -60,6 +63,19 @@ class IdempotentRoute(APIRoute):
             return await _once(request, caller, key, handle, shown_once)
 
         return answer
+
+    async def _look_into(self, request: Request) -> None:
+        if self.body_field is not None:
+            await look_into(request, self._adapter)
+
+    def _adapter(self) -> TypeAdapter[Any]:
+        """What the body is to be; made when the first one comes."""
+        if self._made is None:
+            assert self.body_field is not None
+            self._made = TypeAdapter(self.body_field.field_info.annotation)
+        return self._made
+
+    _made: TypeAdapter[Any] | None = None
 
 
 def id_for(request: Request, keys: IdempotencyRepository, prefix: str, body: BaseModel | None) -> str:

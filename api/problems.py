@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,8 @@ from tools.errors import PmsError, Unsupported, WriteRefused
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:patchbay:problem:"
+MOST_PLACES = 20  # told of one request
+UNKNOWN_FIELDS = "it has fields that this operation does not take"
 _SOON = 2  # seconds after which a caller may try again what somebody else is at
 
 # By code; what is not here goes by its class. A fault of the practice's system is no fault of this service: 424, never 5xx.
@@ -25,6 +27,7 @@ _STATUS = {
     "store.not_found": 404, "integration.unknown": 404,
     "question.closed": 409, "sync.busy": 409, "heal.busy": 409, "idempotency.in_progress": 409,
     "patient.likely_there": 409, "integration.at_rest": 409, "input.contradicts": 409, "request.too_large": 413,
+    "request.unreadable": 400, "request.media_type": 415,
     "idempotency.key_reused": 422, "address.refused": 422,
     "service.no_worker": 503, "store.unreachable": 503, "store.schema_behind": 503, "store.schema_ahead": 503,
 }  # fmt: skip
@@ -121,13 +124,28 @@ async def _invalid(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
     cause = "The request is not of the form that this operation takes."
     document = problem_document(422, "request.invalid", cause, "Correct the places named under errors.")
-    errors = [{"pointer": _pointer(each), "detail": str(each.get("msg", ""))} for each in error.errors()]
-    return ProblemResponse({**document, "errors": errors}, 422)
+    return ProblemResponse({**document, "errors": _told(error.errors())}, 422)
+
+
+def _told(mistakes: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+    """The first of the wrong places, and how many more there are. Names that a caller made up are not repeated either."""
+    places = list(dict.fromkeys((_pointer(each), _reason(each)) for each in mistakes))
+    told = [{"pointer": pointer, "detail": detail} for pointer, detail in places[:MOST_PLACES]]
+    more = len(places) - MOST_PLACES
+    return [*told, {"pointer": "", "detail": f"and {more} more"}] if more > 0 else told
+
+
+def _reason(error: Mapping[str, object]) -> str:
+    return UNKNOWN_FIELDS if error.get("type") == "extra_forbidden" else str(error.get("msg", ""))
 
 
 def _pointer(error: Mapping[str, object]) -> str:
     place = error.get("loc")
     parts = place if isinstance(place, tuple | list) else ()
+    if error.get("type") == "extra_forbidden":
+        parts = parts[:-1]
+    elif parts and parts[-1] == "[key]":
+        parts = parts[:-2]
     return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
