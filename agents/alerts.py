@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from agents.alert_owners import Owner, find_owner, pose_assignment
 from agents.context import AgentContext
@@ -24,6 +24,7 @@ from tools.store.open import Store
 from tools.sync.incidents import UNKNOWN, active_incidents, add_entries, entries, firing_alerts, open_or_join
 
 MOST_ALERTS = 2000  # of one call; the rest counts as truncated, and comes again with the next
+MOST_LISTED = 4 * MOST_ALERTS  # of one call, before any of them is looked at
 MOST_LABELS, MOST_LETTERS = 40, 300  # kept of one alert
 AT_REST = frozenset({"paused", "disconnected", "onboarding"})
 _FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
@@ -64,13 +65,19 @@ class Alert(BaseModel):
         return self.labels.get("alertname", "")[:MOST_LETTERS]
 
 
+def _not_too_many(alerts: object) -> object:
+    if isinstance(alerts, list) and len(alerts) > MOST_LISTED:
+        raise ValueError(f"there are more than {MOST_LISTED}; send them in several calls")
+    return alerts
+
+
 class AlertmanagerWebhook(BaseModel):
     """What Alertmanager posts for one group of alerts, version 4. Fields that we do not use may be there or not."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     version: Literal["4"]
-    alerts: list[Alert]
+    alerts: Annotated[list[Alert], BeforeValidator(_not_too_many)]
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
 
 

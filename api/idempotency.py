@@ -71,8 +71,9 @@ class IdempotentRoute(APIRoute):
     def _adapter(self) -> TypeAdapter[Any]:
         """What the body is to be; made when the first one comes."""
         if self._made is None:
-            assert self.body_field is not None
-            self._made = TypeAdapter(self.body_field.field_info.annotation)
+            form = self.body_field.field_info.annotation if self.body_field else None
+            assert form is not None
+            self._made = TypeAdapter(form)
         return self._made
 
     _made: TypeAdapter[Any] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,9 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import problem_of
 from knowledge.errors import PatchbayError
 
-MOST_BYTES = 2_000_000
-# A catalogue is a file of its own, of up to 8 million letters; JSON may write each as two bytes or more.
-MOST_BYTES_AT: Mapping[str, int] = {"/v1/billing-codes/catalogues": 32_000_000}
+
+@dataclass(frozen=True)
+class Most:
+    """The limits of one address: the bytes of a body, and the values, lists and objects that its JSON may hold."""
+
+    bytes: int = 2_000_000
+    parts: int = 20_000
+
+
+# A catalogue is a file of its own, of up to 8 million letters, which JSON may write as two bytes each or more; a mapping
+# names every column of a system.
+CATALOGUE, MAPPING = Most(32_000_000, 400_000), Most(8_000_000, 200_000)
 MOST_MISTAKES = 1_000  # to tell each takes longer than to find them all
 
 Adapter = Callable[[], TypeAdapter[Any]]
@@ -56,7 +65,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = MOST_BYTES_AT.get(scope["path"], MOST_BYTES)
+        most = _most(scope["path"]).bytes
         if _declared(scope) > most:
             await problem_of(BodyTooLarge(most))(scope, receive, send)
             return
@@ -73,6 +82,12 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
+def _most(path: str) -> Most:
+    if path == "/v1/billing-codes/catalogues":
+        return CATALOGUE
+    return MAPPING if "/mapping" in path else Most()
+
+
 def _declared(scope: Scope) -> int:
     value = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     return int(value) if value.isdigit() and len(value) < 20 else 0
@@ -85,13 +100,28 @@ async def look_into(request: Request, adapter: Adapter) -> None:
         return
     if not _is_json(request.headers.get("content-type", "")):
         raise NotJson
-    value = _parsed(body)
+    value, most = _parsed(body), _most(request.url.path).parts
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > most and _parts(value) > most:
+        raise BodyUnreadable(f"it has more than {most} parts")
     try:
         adapter().validate_python(value, from_attributes=True)
     except ValidationError as error:
         if error.error_count() > MOST_MISTAKES:
             text = f"{error.error_count()} places are wrong"
             raise RequestValidationError([{"loc": ("body",), "msg": text, "type": "many"}]) from None
+
+
+def _parts(value: object) -> int:
+    """How many values, lists and objects there are in all."""
+    count, rest = 0, [value]
+    while rest:
+        each = rest.pop()
+        count += 1
+        if isinstance(each, dict):
+            rest.extend(each.values())
+        elif isinstance(each, list):
+            rest.extend(each)
+    return count
 
 
 def _is_json(content_type: str) -> bool:
