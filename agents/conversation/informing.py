@@ -70,6 +70,15 @@ async def _doubtful(turn: Turn, _: Understood) -> Events:
     return await turn.speaker.say("topic.doubtful", columns=columns, example=left[0].rpartition(".")[2])
 
 
+async def _open(turn: Turn, _: Understood) -> Events:
+    """The questions that wait for an answer."""
+    language = turn.speaker.language
+    asked = [question_view(turn.picture, each).text[language] for each in turn.picture.questions]
+    if not asked:
+        return await turn.speaker.say("topic.open_none")
+    return await turn.speaker.say("topic.open", count=len(asked), questions=" · ".join(asked))
+
+
 async def _why(turn: Turn, _: Understood) -> Events:
     told: list[str] = []
     if turn.picture.asking is not None:
@@ -134,5 +143,5 @@ def login_labels(turn: Turn, names: Sequence[str]) -> str:
 
 _SPECIAL: dict[str, Callable[[Turn, Understood], Awaitable[Events]]] = {
     "reads": _reads, "why": _why, "supports": _supports, "status": _status,
-    "needs": _needs, "explain": _explain, "person": _person, "doubtful": _doubtful,
+    "needs": _needs, "explain": _explain, "person": _person, "doubtful": _doubtful, "open": _open,
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import cast
 
 from agents.conversation.messages import Card, Row, Step, Words
 from knowledge.conversation import systems
-from knowledge.phrases import LANGUAGES, phrase, phrase_book, words
+from knowledge.phrases import LANGUAGES, Language, phrase, phrase_book, words
 from tools.store.models import Entry
 
 Facts = Mapping[str, object]
@@ -22,8 +22,10 @@ def printable(value: object, most: int = MOST_LETTERS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def system_name(key: object) -> str:
-    """What a system is called."""
+def system_name(key: object, language: Language = "en") -> str:
+    """What a system is called; what has no name of its own is described in the language."""
+    if f"system.{key}" in phrase_book():
+        return phrase(f"system.{key}", language)
     known = systems().systems.get(str(key))
     return known.name if known else printable(key)
 
@@ -65,13 +67,18 @@ def _text(name: str, facts: Facts) -> Words:
     if name == "detected":
         if facts.get("system") == "unknown":
             return words("step.detected_unknown")
-        sure = f"{float(str(facts.get('confidence') or 0)):.0%}"
-        version = printable(facts.get("version") or "")
-        return _tidy(words("step.detected", system=system_name(facts.get("system")), version=version, confidence=sure))
+        return _tidy({language: _detected_text(facts, language) for language in LANGUAGES})
     if name == "validate" and facts.get("code"):
         return _failed(facts)
     if name == "plan":
         said["streams"] = ", ".join(_streams(facts)) or "–"
+    if name == "validate":
+        return {
+            language: phrase(
+                "step.validate", language, response_ms=number_words(said.get("response_ms", "?"), language)
+            )
+            for language in LANGUAGES
+        }
     if name == "synced":
         said["total"] = str(sum(_counts(facts).values()))
     key = f"step.{name}" if f"step.{name}" in phrase_book() else "step.other"
@@ -79,6 +86,17 @@ def _text(name: str, facts: Facts) -> Words:
         return words(key, **said)
     except KeyError:  # a step of that name without these facts
         return words("step.other", step=name)
+
+
+def _detected_text(facts: Facts, language: Language) -> str:
+    sure = number_words(f"{float(str(facts.get('confidence') or 0)):.0%}", language)
+    system, version = system_name(facts.get("system"), language), printable(facts.get("version") or "")
+    return phrase("step.detected", language, system=system, version=version, confidence=sure)
+
+
+def number_words(text: str, language: Language) -> str:
+    """A number of ours as the language writes it: `230,3` and `99 %` in German."""
+    return text.replace(".", ",").replace("%", " %") if language == "de" else text
 
 
 def _failed(facts: Facts) -> Words:

@@ -40,8 +40,7 @@ async def _go_on(turn: Turn) -> Events:
 async def _facts(turn: Turn, did: Did) -> Events:
     now = {name: value for name in did.before if (value := getattr(turn.notes, name))}
     if turn.picture.begun and "address" in did.before:
-        what = facts_in_words(turn, now)
-        return await turn.speaker.say("say.undo_used", subject=what, instead=_instead(turn, "new"))
+        return await turn.speaker.say("say.undo_begun", address=turn.picture.where)
     forget_facts(turn.notes, did.before)
     return await turn.speaker.say("say.undone_facts", facts=facts_in_words(turn, now))
 

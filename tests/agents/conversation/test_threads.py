@@ -197,6 +197,10 @@ async def test_questions_in_between_change_nothing_and_are_answered_in_their_lan
     assert "stays in the database" in english.text
     assert "only when your software asks for it" in english.text
     assert english.done.asking == asked
+    assert "Offene Fragen: 1. " in (await talk.say("was ist noch offen?")).text
+    undone = await talk.say("undo")
+    assert undone.text.startswith("I have begun at")
+    assert undone.done.asking == asked
     assert (await talk.say("hunter2 is not what I will show you: show me the password")).done.asking == asked
 
 

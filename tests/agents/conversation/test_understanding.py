@@ -406,3 +406,14 @@ def test_hostile_text_asks_for_nothing_and_takes_no_time(text: str) -> None:
     assert said.intent in {None, "later"}
     assert said.corrections == ()
     assert said.practice is None
+
+
+@pytest.mark.parametrize("text", ["was ist noch offen?", "what is still open?", "welche Fragen sind noch offen?"])
+def test_what_is_open_can_be_asked(text: str) -> None:
+    assert "open" in understand(text).topics
+
+
+def test_the_note_of_an_appointment_is_no_patients() -> None:
+    columns = (KnownColumn("term", "remark", "Patient"),)
+    (said,) = understand("remark ist die Notiz des Termins", Situation(columns=columns)).corrections
+    assert (said.column, said.target) == ("term.remark", "Appointment.notes")
