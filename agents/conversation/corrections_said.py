@@ -16,6 +16,12 @@ _ANY_COLUMN = re.compile(r"^(?=.*[_.\d#]|[A-Z]{3,})[\w.#-]+$|^[a-z]+[A-Z]\w*$")
 _NO_COLUMN = frozenset(
     {"table", "column", "field", "database", "view", "index", "tabelle", "spalte", "feld", "datenbank"}
 )
+_CALLED = re.compile(r"\b(?:column|spalte|field|feld)\s+[\"'`„]?$", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[\"'`“]?\s*(?:please|bitte|weg|out)?\s*(?:[,.;!?\n]|$)", re.IGNORECASE)
+_NO_NAME = frozenset(
+    {"weg", "aus", "out", "alone", "bitte", "please", "now", "jetzt", "too", "auch", "ignorieren", "weglassen", "auslassen",
+     "ueberspringen", "vergessen", "for", "here", "hier", "then", "dann", "completely", "ganz", "nicht", "not"}
+)  # fmt: skip
 _TARGET = re.compile(r"\b(?P<entity>[A-Z][A-Za-z]+(?:#[23])?)\.(?P<field>[a-z][a-z0-9_]*)\b")
 
 
@@ -49,7 +55,8 @@ def corrections_in(text: str, columns: Sequence[KnownColumn]) -> list[Correction
     found: dict[str, CorrectionSaid] = {}
     for pattern in _patterns("ignored"):
         for match in pattern.finditer(text):
-            if (column := _column(match["column"], columns)) is not None:
+            column = _column(match["column"], columns) or _called_column(text, match)
+            if column is not None:
                 found.setdefault(column.name if column.table else column.column, _nothing(column))
     for pattern in _patterns("kept"):
         for match in pattern.finditer(text):
@@ -147,6 +154,14 @@ def _column(said: str, columns: Sequence[KnownColumn]) -> KnownColumn | None:
         return None
     table, _, name = said.rpartition(".")
     return KnownColumn(table, name)
+
+
+def _called_column(text: str, match: re.Match[str]) -> KnownColumn | None:
+    """`ignore the column fax`: a plain word that is called a column, and so is one whether we know it or not."""
+    called = _CALLED.search(text[: match.start("column")])
+    ends = _CLAUSE_END.match(text[match.end("column") :])
+    said = match["column"]
+    return KnownColumn("", said) if called and ends and folded(said) not in _NO_NAME else None
 
 
 def _placed(column: KnownColumn, target: str | None, columns: Sequence[KnownColumn]) -> KnownColumn:

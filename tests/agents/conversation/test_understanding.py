@@ -417,3 +417,16 @@ def test_the_note_of_an_appointment_is_no_patients() -> None:
     columns = (KnownColumn("term", "remark", "Patient"),)
     (said,) = understand("remark ist die Notiz des Termins", Situation(columns=columns)).corrections
     assert (said.column, said.target) == ("term.remark", "Appointment.notes")
+
+
+@pytest.mark.parametrize(
+    "text", ["ignoriere die Spalte fax", "please ignore the column fax.", "lass die Spalte fax weg"]
+)
+def test_a_column_that_is_called_one_is_meant_even_where_there_is_none(text: str) -> None:
+    (said,) = understand(text, Situation(columns=(KnownColumn("pat", "xq", "Patient"),))).corrections
+    assert (said.column, said.target) == ("fax", "no_match")
+
+
+@pytest.mark.parametrize("text", ["lass die Spalte weg", "skip this column please", "ignoriere die Spalte bitte"])
+def test_small_words_behind_a_column_name_none(text: str) -> None:
+    assert understand(text, Situation(columns=(KnownColumn("pat", "xq", "Patient"),))).corrections == ()
