@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from agents.asking import draft_question, pose
 from agents.context import AgentContext
+from knowledge.errors import BadInput
 from tools.store.errors import AlreadyActive, NotFound
-from tools.store.models import Incident, Integration
+from tools.store.models import Incident, Integration, Question
 from tools.store.open import Store
 from tools.sync.incidents import UNKNOWN, active_incidents, add_entries
 
@@ -45,13 +46,31 @@ async def find_owner(store: Store, labels: Mapping[str, str]) -> Owner:
 async def pose_assignment(
     context: AgentContext, incident_id: str, name: str, candidates: Sequence[Integration], attempt: int = 1
 ) -> None:
-    """Ask whose alert it is; the candidates are the options, where there are any."""
+    """Ask whose alert it is; the candidates are the options, or else all integrations of the tenant."""
     subject = name or "alert"
+    named = candidates or await assignable(context.store)
     question = draft_question(
         incident_id, QUESTION, subject if attempt == 1 else f"{subject} ({attempt})",
-        options=[each.id for each in candidates], facts={"alert": subject},
+        options=[each.id for each in named], facts={"alert": subject},
     )  # fmt: skip
     await pose(context, "assign", [question])
+
+
+async def assignable(store: Store) -> Sequence[Integration]:
+    """Integrations that an alert may be about."""
+    return [each for each in await store.integrations.list() if each.state != "disconnected"]
+
+
+async def check_assignment(store: Store, question: Question, said: str) -> str:
+    """The integration that a person named. Raises `BadInput` for none of theirs: then the question stays open.
+
+    One that is no option may be meant all the same: it came after the question, or the labels misled.
+    """
+    known = [each.id for each in await assignable(store)]
+    if (meant := said.strip()) not in known:
+        mend = f"Choose from {', '.join(question.options or known)}." if known else "Connect the practice first."
+        raise BadInput(f"answer to {question.id}", f"there is no integration {meant!r}.", mend)
+    return meant
 
 
 async def take_assignment(context: AgentContext, incident: Incident) -> Incident | None:

@@ -55,6 +55,7 @@ from tools.sync.incidents import (
     failure_entry,
     failures,
     firing_alerts,
+    part_from_alerts,
 )
 
 __all__ = [
@@ -162,7 +163,8 @@ def _begin(incident: Incident, diagnosis: Diagnosis) -> HealState:
 async def _healthy(context: AgentContext, integration: Integration, diagnosis: Diagnosis) -> HealReport:
     """Whatever was open is over, questions too; but an alert that still fires outweighs that we see nothing."""
     alerted = [
-        each for each in await active_incidents(context.store, integration.id)
+        await part_from_alerts(context.store, each, integration.id) if each.root_cause != UNKNOWN else each
+        for each in await active_incidents(context.store, integration.id)
         if await firing_alerts(context.store, each, context.clock())
     ]  # fmt: skip
     for incident in await close_all(context.store, integration.id, "healed", except_ids={each.id for each in alerted}):

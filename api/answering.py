@@ -50,6 +50,10 @@ async def take_answer(store: Store, question: Question, value: str) -> None:
 
 async def usable_answer(store: Store, question: Question, value: str) -> str:
     """The answer in the form the graph wants. Raises `BadInput` for one that is no answer to this question."""
+    if question.kind == "assign_alert":
+        from agents.alert_owners import check_assignment
+
+        return await check_assignment(store, question, value)
     checked = checked_answer(question, value)
     if question.kind == "credentials":
         from tools.credentials import read_credentials

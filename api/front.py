@@ -61,7 +61,7 @@ class Front:
 
 
 _STARTING = {
-    "type": "about:blank", "title": "The service is starting", "status": 503, "code": "service.starting",
+    "type": "urn:patchbay:problem:service.starting", "title": "The service is starting", "status": 503, "code": "service.starting",
     "detail": "The service is starting.", "mend": "Try again in a few seconds.",
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ class PmsError(PatchbayError):
 @dataclass(eq=False)
 class Unsupported(PmsError):
     code: ClassVar[str] = "operation.unsupported"
-    cause: ClassVar[str] = "{where} cannot do that: {detail}"
+    cause: ClassVar[str] = "{where} cannot do that: {detail}."
     mend: ClassVar[str] = "Use another road; `patchbay systems` lists what each system can do."
 
 

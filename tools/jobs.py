@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -62,6 +62,7 @@ class JobStatus:
     result: dict[str, object]
     code: str | None = None
     sentence: str | None = None
+    integration_id: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -160,12 +161,14 @@ def _status(found: WorkflowStatus) -> JobStatus:
     state = _STATES[found.status]
     result = found.output if isinstance(found.output, dict) else {}
     problem = result.get("problem")
-    tenant = str(found.input["args"][0]) if found.input else ""
+    given = [str(each) for each in found.input["args"]] if found.input else [""]
+    about = given[1] if found.name in {SYNC, DUE, HEAL} and len(given) > 1 else None
+    seen = JobStatus(found.workflow_id, found.name, given[0], state, result, integration_id=about)
     if isinstance(problem, dict):
-        return JobStatus(found.workflow_id, found.name, tenant, "failed", result, problem["code"], problem["sentence"])
+        return replace(seen, state="failed", code=problem["code"], sentence=problem["sentence"])
     if state == "failed":
-        return JobStatus(found.workflow_id, found.name, tenant, state, {}, "job.failed", "The job failed; see the log.")
-    return JobStatus(found.workflow_id, found.name, tenant, state, result)
+        return replace(seen, result={}, code="job.failed", sentence="The job failed; see the log.")
+    return seen
 
 
 @asynccontextmanager

@@ -79,10 +79,12 @@ class WindowView(View):
 
 
 class SummaryView(View):
+    """Integrations by how they are. Those still `onboarding` are counted apart: they are none yet."""
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"integrations": {"ok": 3, "degraded": 1},
+                {"integrations": {"ok": 3, "degraded": 1}, "onboarding": 1,
                  "windows": {"1h": {"runs": 40, "ok": 39, "success_rate": 0.975, "read": 812, "dead": 1, "calls": 96,
                                     "call_success_rate": 0.9896, "latency_ms": {"p50": 40.0, "p95": 95.1, "p99": 160.0}}}}
             ]
@@ -90,6 +92,7 @@ class SummaryView(View):
     )  # fmt: skip
 
     integrations: dict[str, int]
+    onboarding: int
     windows: dict[str, WindowView]
 
 
@@ -128,9 +131,11 @@ async def get_summary(
     for integration in await caller.store.integrations.list():
         status = integration.state if integration.state != "live" else integration.health or "ok"
         counted[status] = counted.get(status, 0) + 1
-    now = service.clock()
+    now, onboarding = service.clock(), counted.pop("onboarding", 0)
     return SummaryView(
-        integrations=counted, windows={each: await _window(caller, now - WINDOWS[each]) for each in names}
+        integrations=counted,
+        onboarding=onboarding,
+        windows={each: await _window(caller, now - WINDOWS[each]) for each in names},
     )
 
 

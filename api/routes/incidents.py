@@ -15,7 +15,7 @@ from api.idempotency import HEADER, IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, moment_place
 from api.service import JobsHere, Served, context_for
 from knowledge.errors import BadInput
-from knowledge.phrases import LANGUAGES, Language
+from knowledge.phrases import LANGUAGES, Language, words
 from knowledge.runbooks import in_both_languages, runbooks
 from tools.store.errors import NotFound
 from tools.store.models import Incident, Question
@@ -198,6 +198,8 @@ async def receive_alerts(
 
 def _guidance(incident: Incident) -> dict[Language, str] | None:
     """What a person can do: as it was said when the incident was looked into, else by the runbook of its cause."""
+    if moved := (incident.outcome or {}).get("same_as"):
+        return dict(words("health.same_as", incident=str(moved)).items())
     for told in (incident.outcome, incident.plan):
         guidance = (told or {}).get("guidance")
         if isinstance(guidance, dict) and (

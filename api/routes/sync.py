@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,7 +16,7 @@ from api.paging import Cursor, Limit, Listing, listing, moment_place
 from api.running import why_at_rest
 from api.service import JobsHere, Served
 from knowledge.errors import BadInput
-from tools.jobs import JobUnknown
+from tools.jobs import JobStatus, JobUnknown
 from tools.store.errors import NotFound
 from tools.store.models import DUE_NOW, DeadLetter, Run, StreamState
 from tools.sync.replay import replay_dead_letter
@@ -73,7 +74,10 @@ class StreamRunView(View):
 
 
 class RunView(View):
-    """What was asked for: `queued`, `running`, `done` or `failed`, and the run of every stream so far."""
+    """What was asked for: `queued`, `running`, `done` or `failed`, and the run of every stream so far.
+
+    `failed` where a stream did; `code` and `sentence` say what is wrong with the first that is not well.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -244,9 +248,17 @@ async def _job(caller: Caller, service: Served, job_id: str) -> RunView:
         raise NotFound("run", job_id)
     runs = status.result.get("runs")
     ids = [each for each in runs if isinstance(each, str)] if isinstance(runs, list) else []
-    integration = status.result.get("integration")
+    return job_view(status, [await caller.store.runs.get(each) for each in ids])
+
+
+def job_view(status: JobStatus, runs: Sequence[Run]) -> RunView:
+    """A job that ended is no better than the runs it made: it `failed` where one of them did, by the code of the first."""
+    bad = sorted((each for each in runs if each.code is not None), key=lambda each: each.status != "failed")
+    first = bad[0] if bad else None
+    failed = first is not None and first.status == "failed" and status.state == "done"
     return RunView(
-        id=job_id, integration_id=integration if isinstance(integration, str) else None, status=status.state,
-        code=status.code, sentence=status.sentence,
-        streams=[StreamRunView.of(await caller.store.runs.get(each)) for each in ids],
+        id=status.id, integration_id=status.integration_id, status="failed" if failed else status.state,
+        code=status.code or (first.code if first else None),
+        sentence=status.sentence or (f"{first.stream}: {first.sentence or first.code}" if first else None),
+        streams=[StreamRunView.of(each) for each in runs],
     )  # fmt: skip

@@ -171,11 +171,21 @@ async def _recover(store: Store, run: Run, at: datetime, but: str | None = None)
         if not mine:
             continue
         evidence = [{**each, "recovered": at.isoformat()} if each in mine else each for each in incident.evidence]
-        over = len(failures(incident)) == len(mine) and not await firing_alerts(store, incident, at)
+        green, alerted = len(failures(incident)) == len(mine), bool(await firing_alerts(store, incident, at))
+        over = green and (not alerted or incident.root_cause != UNKNOWN)
         changes: dict[str, object] = {"status": "closed"} if over else {}
-        await store.incidents.update(incident.id, evidence=evidence, **changes)
+        closed = await store.incidents.update(incident.id, evidence=evidence, **changes)
         if over:
             await store.questions.close_obsolete(incident.id)
+        if over and alerted:
+            await part_from_alerts(store, closed, run.integration_id)
+
+
+async def part_from_alerts(store: Store, incident: Incident, integration_id: str) -> Incident:
+    """Its cause is over and its alerts still fire: they go on in an incident of their own, which is returned."""
+    going_on = await open_or_join(store, integration_id, UNKNOWN, entries(incident, "alert"))
+    await store.alerts.move([incident.id], going_on.id, integration_id)
+    return going_on
 
 
 async def close_all(

@@ -216,15 +216,19 @@ def _after_absence(tally: Tally, deleted: int, held: int, awaited: int) -> tuple
         return (
             "degraded",
             "data.mass_delete",
-            f"{held} rows are gone at the source, more than is plausible: deletion is held.",
+            f"{_rows_are(held)} gone at the source, more than is plausible: deletion is held.",
         )
     if awaited:
         return (
             "ok",
             None,
-            f"{awaited} rows are gone at the source for the first time; the next look for deletions decides.",
+            f"{_rows_are(awaited)} gone at the source for the first time; the next look for deletions decides.",
         )
     return "ok", None, None
+
+
+def _rows_are(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"
 
 
 async def _pause(session: SyncSession, run: Run, tally: Tally, error: MadeWay) -> Run:

@@ -12,6 +12,7 @@ from agents.alerts import AlertmanagerWebhook, AlertsTaken, take_alerts
 from agents.driver import drive
 from agents.health import report_of
 from tools.store.open import open_store
+from tools.sync.incidents import active_incidents
 
 Office = Any  # conftest.Office
 START = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
@@ -105,6 +106,25 @@ async def test_resolved_closes_what_the_probes_find_healthy_and_only_then(office
     await take(office, alert({"integration": office.id}, status="resolved"))
     assert (await office.heal()).status == "healthy"
     assert (await office.store.incidents.get(first.incident)).status == "healed"
+
+
+async def test_an_alert_parts_from_an_incident_whose_own_cause_is_over(office: Office) -> None:
+    office.path.rename(office.path.with_suffix(".away"))
+    assert await office.sync() == ["failed"]
+    taken = await take(office, alert({"integration": office.id}))
+    broken = await office.heal()
+    assert (broken.root_cause, broken.incident) != ("unknown", None)
+    (moved,) = await office.store.alerts.of_incident(broken.incident)
+    assert moved.fingerprint == taken.alerts[0].fingerprint
+    office.path.with_suffix(".away").rename(office.path)
+    assert await office.sync() == ["ok"]
+    assert (await office.store.incidents.get(broken.incident)).status == "closed"
+    (own,) = await active_incidents(office.store, office.id)
+    assert (own.root_cause, [each["kind"] for each in own.evidence]) == ("unknown", ["alert"])
+    assert [each.incident_id for each in await office.store.alerts.of_incident(own.id)] == [own.id]
+    await take(office, alert({"integration": office.id}, status="resolved"))
+    assert (await office.heal()).status == "healthy"
+    assert (await office.store.incidents.get(own.id)).status == "healed"
 
 
 async def test_news_that_comes_late_is_old_news(office: Office) -> None:

@@ -18,6 +18,17 @@ async def test_a_key_is_told_whose_it_is(served: Any) -> None:
     assert (await viewer.get("/v1/caller")).json() == {"tenant": "north", "role": "viewer"}
 
 
+async def test_what_is_still_being_onboarded_is_no_integration_in_the_summary(served: Any, admin: Any) -> None:
+    store = await served.stores.of("north")
+    practice = await store.practices.create("Praxis Nord")
+    for system, state in (("dentrix", "live"), ("dampsoft", "onboarding")):
+        await store.integrations.create(
+            practice_id=practice.id, system=system, method="rest", address=f"https://{system}.example/", state=state
+        )
+    summary = (await admin.get("/v1/health/summary")).json()
+    assert (summary["integrations"], summary["onboarding"]) == ({"ok": 1}, 1)
+
+
 async def test_questions_of_conversations_and_incidents_stand_in_one_list(served: Any, admin: Any) -> None:
     for id_, owner in (("q_1", "thr_a"), ("q_2", "inc_b"), ("q_3", "thr_a")):
         await ask(served, id_, owner)

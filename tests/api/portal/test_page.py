@@ -89,6 +89,7 @@ async def test_a_browser_that_comes_while_the_service_starts_asks_again_by_itsel
     assert '<meta http-equiv="refresh"' in page.text
     assert "startet" in page.text
     assert (api.status_code, api.json()["code"]) == (503, "service.starting")
+    assert api.json()["type"] == "urn:patchbay:problem:service.starting"
 
 
 async def test_the_key_is_typed_unseen_and_no_form_can_carry_it_away(anyone: httpx.AsyncClient) -> None:
