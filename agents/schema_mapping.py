@@ -18,7 +18,7 @@ from knowledge.catalogue import manifest_of
 from knowledge.hints import field_hints, left_out_columns
 from knowledge.manifest import Method
 from mappings.assemble import assemble, unreadable
-from mappings.readiness import missing_identity
+from mappings.readiness import missing_essentials, missing_identity
 from mappings.readings import answer_options, split_answer
 from mappings.records import PracticeFacts
 from mappings.schema import (
@@ -125,6 +125,10 @@ async def decide_mapping(state: MappingState, runtime: Runtime[AgentContext]) ->
         for each in missing_identity(mapping, schema)
     ]
     mapping = _without(mapping, gaps)
+    gaps += [
+        Gap(table=each.table, entity=each.entity, field=each.field, why=each.why)
+        for each in missing_essentials(mapping, schema)
+    ]
     gaps += declared_gaps(method, schema, request.entities)
     await begin_anew(store, integrated.integration_id, mapping)
     version = await store.mappings.save(integrated.integration_id, mapping, suggestions)

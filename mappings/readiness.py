@@ -1,4 +1,4 @@
-"""Whether a mapping may go live: every entity it feeds needs its identity and its required references."""
+"""Whether a mapping may go live: every entity it feeds needs its identity, its required references and its essentials."""
 
 from __future__ import annotations
 
@@ -27,6 +27,23 @@ def missing_identity(mapping: Mapping, schema: Schema) -> list[Missing]:
     """
     described = {table.name: table for table in schema.tables}
     return [each for table in mapping.tables for each in _of_table(table, described.get(table.table))]
+
+
+def missing_essentials(mapping: Mapping, schema: Schema) -> list[Missing]:
+    """What the mapped entities say nothing without and no table gives; they are read all the same.
+
+    One table that gives it is enough: another may hold what only completes the first one's records.
+    """
+    described = {table.name: table for table in schema.tables}
+    pairs = [(table.table, each) for table in mapping.tables for each in table.fields]
+    given = {(each.entity, each.field) for table, each in pairs if _is_there(each, described.get(table))}
+    fed_by = {each.entity: table for table, each in reversed(pairs)}
+    return [
+        Missing(table, name, field, f"no column gives the {field}, without which it cannot be used")
+        for name, table in fed_by.items()
+        for field in canonical_model().entities[name].essential
+        if (name, field) not in given
+    ]
 
 
 def _of_table(mapping: TableMapping, table: Table | None) -> Iterable[Missing]:

@@ -38,7 +38,7 @@ class CanonicalField:
 
 @dataclass(frozen=True, slots=True)
 class CanonicalEntity:
-    """One entity: its identity, its required references and its fields in model order."""
+    """One entity: its identity, its required references, what it says nothing without, and its fields in model order."""
 
     name: str
     description: str
@@ -46,10 +46,14 @@ class CanonicalEntity:
     fields: dict[str, CanonicalField]
     identity: tuple[str, ...]
     required: tuple[str, ...]
+    essential: tuple[str, ...] = ()
 
 
 # Contract, "Identity": what makes a record of an entity, and which references it cannot be without.
 _IDENTITY = {"TreatmentCode": ("code_system", "code"), "CommunicationPreference": ("patient_id",)}
+
+# What a record of the entity says nothing without: it is read, but nobody may take the practice for complete.
+_ESSENTIAL = {"Appointment": ("start",)}
 
 # Values outside these bounds are impossible, not unusual: they become null with a note. Source: ophthalmic optics
 # (axis 1-180 whole degrees, 0 is stored as 180); the others are lengths and counts that cannot be negative.
@@ -109,7 +113,9 @@ def _entity(name: str, body: dict[str, object]) -> CanonicalEntity:
     required = [ref for ref in ("patient_id",) if ref in fields]
     if name == "Eligibility":
         required.append("coverage_id")
-    return CanonicalEntity(name, str(body["description"]), str(body["group"]), fields, identity, tuple(required))
+    return CanonicalEntity(
+        name, str(body["description"]), str(body["group"]), fields, identity, tuple(required), _ESSENTIAL.get(name, ())
+    )
 
 
 def _field(entity: str, name: str, facts: list[object]) -> CanonicalField:

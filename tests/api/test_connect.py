@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.api.conftest import Patchbay, Practice
 
@@ -175,3 +178,24 @@ def test_progress_is_for_people_and_stands_on_standard_error(patchbay: Patchbay,
     assert "It is dentrix" in ended.err
     assert "What will be read" in ended.out
     assert f"{len(dentrix.truth('Patient'))} Patient" in ended.out
+
+
+def test_appointments_without_a_start_are_read_but_never_called_live(patchbay: Patchbay, tmp_path: Path) -> None:
+    file = tmp_path / "praxis.db"
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.executescript(
+            "CREATE TABLE patients (patient_id INTEGER PRIMARY KEY, last_name TEXT, first_name TEXT);"
+            "CREATE TABLE appointments (appointment_id INTEGER PRIMARY KEY,"
+            " patient_id INTEGER REFERENCES patients(patient_id), duration_minutes INTEGER);"
+        )
+        for number in range(1, 31):
+            name, first = ["Meier", "Schulz", "Koch"][number % 3], ["Anna", "Paul"][number % 2]
+            database.execute("INSERT INTO patients VALUES (?, ?, ?)", (number, name, first))
+            database.execute(
+                "INSERT INTO appointments VALUES (?, ?, ?)", (1000 + number, number, 15 * (1 + number % 3))
+            )
+    zone = ("--country", "DE", "--time-zone", "Europe/Berlin")
+    ended = patchbay("connect", f"sqlite:///{file}", "--yes", "--json", *zone)
+    assert ended.done["state"] == "needs_review", ended.err
+    assert ended.done["records"]["Appointment"] == 30
+    assert "appointments: Appointment.start: no column gives the start" in ended.done["problem"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mappings.readiness import missing_identity
+from mappings.readiness import missing_essentials, missing_identity
 from mappings.schema import Column, FieldMapping, Mapping, Schema, Table, TableMapping
 
 Pair = Callable[..., FieldMapping]
@@ -45,3 +45,24 @@ def test_a_key_of_several_columns_identifies_a_row_that_has_no_id_column(pair: P
 
 def test_a_column_that_the_source_lacks_gives_nothing(pair: Pair) -> None:
     assert missing(pair("ID", "Patient.id"), columns="NAME") == ["Patient.id"]
+
+
+def essentials(*tables: TableMapping, columns: str = "") -> list[str]:
+    schema = (Table(name="t", columns=tuple(Column(name=name) for name in columns.split())),) if columns else ()
+    missing = missing_essentials(Mapping(tables=tables), Schema(tables=schema))
+    return [f"{each.table}: {each.entity}.{each.field}: {each.why}" for each in missing]
+
+
+def test_an_appointment_without_its_start_is_not_ready_and_says_so(pair: Pair) -> None:
+    rest = (pair("ID", "Appointment.id"), pair("P", "Appointment.patient_id"))
+    lacks = "t: Appointment.start: no column gives the start, without which it cannot be used"
+    assert essentials(TableMapping(table="t", key=("ID",), fields=rest)) == [lacks]
+    whole = TableMapping(table="t", key=("ID",), fields=(*rest, pair("D", "Appointment.start")))
+    assert essentials(whole) == []
+    assert essentials(whole, columns="ID P") == [lacks]  # the column is gone
+
+
+def test_a_second_table_that_only_completes_appointments_need_not_give_their_start(pair: Pair) -> None:
+    first = TableMapping(table="t", key=("ID",), fields=(pair("ID", "Appointment.id"), pair("D", "Appointment.start")))
+    second = TableMapping(table="u", key=("ID",), fields=(pair("ID", "Appointment.id"), pair("N", "Appointment.notes")))
+    assert essentials(second, first) == []
