@@ -11,7 +11,7 @@ from agents.onboarding import OnboardingState
 from api.onboarding_words import sentence_of_event
 from api.output import Output, left_out_sentence
 from knowledge.errors import PatchbayError
-from tools.clock import rfc3339
+from tools.clock import to_the_second
 from tools.store.models import Integration, Question
 
 GOOD_ENDS = frozenset(["live", "planned", "paused"])
@@ -86,7 +86,7 @@ class OnboardingView:
             "dead_letters": len(await store.dead_letters.list(integration.id)) if integration else 0,
             "mapping": {"accept": mapped.accept, "review": mapped.review, "no_match": mapped.no_match} if mapped else {},
             "review_columns": list(mapped.review_columns) if mapped else [],
-            "next_sync": rfc3339(due) if due else None,
+            "next_sync": to_the_second(due) if due else None,
             "problem": problem, "seconds": round(monotonic() - self.started, 1),
         }  # fmt: skip
 

@@ -94,6 +94,7 @@ async def _onboard(output: Output, context: AgentContext, practice: Practice) ->
     if outcome and outcome.sentence:
         story.wrong.append(outcome.sentence)
     story.seconds = monotonic() - begun
+    output.say(f"{practice.system}: {story.state} with {story.records} records after {story.seconds:.1f} s")
     return story
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.output import Output, short_time
 from api.running import found, run_at_home, store_for
-from tools.clock import rfc3339
+from tools.clock import to_the_second
 
 
 def show_integrations(*, as_json: bool) -> int:
@@ -21,7 +21,7 @@ def show_integrations(*, as_json: bool) -> int:
                 counted = await store.records.count(each.id)
                 output.line(
                     {**each.model_dump(mode="json", exclude={"credentials_ref"}), "practice": practice.name,
-                     "time_zone": practice.time_zone, "records": counted, "next_sync": rfc3339(due) if due else None}
+                     "time_zone": practice.time_zone, "records": counted, "next_sync": to_the_second(due) if due else None}
                 )  # fmt: skip
                 rows.append(
                     (

@@ -44,4 +44,5 @@ def _show(output: Output, stand: Stand) -> None:
     output.line(stand.as_json())
     output.text(f"{stand.system} {stand.version} stands at {stand.address} with {stand.patients} patients.")
     output.text(f"Connect:  patchbay connect {stand.address} --credentials {stand.credentials} --yes")
-    output.text(f"Control:  {stand.control} (GET /truth/Patient, POST /changes, POST /faults). Ctrl-C ends it.")
+    output.text(f"Control:  {stand.control} (GET /truth/Patient, POST /changes, POST and DELETE /faults).")
+    output.text(f"Faults:   {', '.join(stand.faults)} (GET /faults/known: their parameters). Ctrl-C ends it.")

@@ -32,13 +32,15 @@ def run_backup(file: str, *, as_json: bool) -> int:
         raise BadInput(f"FILE {file}", "is there already.", "Name a new file, with the date in it for example.")
     run_at_home(lambda: backup(settings, path))
     output.line({"backup": file})
-    output.text(f"{file} holds a consistent copy. The key is not in it: keep {settings.home / 'master.key'} apart.")
+    key = "PATCHBAY_KEY" if settings.key is not None else str(settings.key_file)
+    output.text(f"{file} holds a consistent copy. The key is not in it: keep {key} apart.")
     return 0
 
 
 def run_restore(file: str, *, as_json: bool) -> int:
     """Put a backup into an empty home or database."""
     from tools.store.backup import restore
+    from tools.store.database import database_url
 
     output, settings = Output(as_json), Settings()
     mend = "Name a file that `patchbay backup` wrote."
@@ -47,7 +49,10 @@ def run_restore(file: str, *, as_json: bool) -> int:
         raise BadInput(f"FILE {file}", "is no file.", mend)
     run_at_home(lambda: restore(settings, path))
     output.line({"restored": file})
-    output.text(f"{file} was restored to {settings.home}.")
+    url = database_url(settings)
+    where = settings.home if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql").render_as_string()
+    output.text(f"{file} was restored to {where}.")
     if settings.key is None and not settings.key_file.exists():
-        output.say(f"Nothing in it can be read before its key is there: put the old master.key at {settings.key_file}.")
+        output.say(f"Nothing in it can be read before its key is there: put the old master.key at "
+                   f"{settings.key_file}, or what stands in it into PATCHBAY_KEY.")  # fmt: skip
     return 0

@@ -18,6 +18,7 @@ def control_app(face: Face) -> Starlette:
             Route("/truth", list_entities),
             Route("/truth/{entity}", list_truth),
             Route("/faults", list_faults),
+            Route("/faults/known", list_known_faults),
             Route("/faults", start_fault, methods=["POST"]),
             Route("/faults", end_faults, methods=["DELETE"]),
             Route("/changes", make_changes, methods=["POST"]),
@@ -62,6 +63,10 @@ async def list_truth(request: Request) -> Response:
 
 async def list_faults(request: Request) -> Response:
     return JSONResponse([{"code": code, **parameters} for code, parameters in face_of(request).faults.items()])
+
+
+async def list_known_faults(request: Request) -> Response:
+    return JSONResponse({"codes": sorted(face_of(request).fault_codes), "parameters": face_of(request).fault_words()})
 
 
 async def start_fault(request: Request) -> Response:

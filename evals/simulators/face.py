@@ -77,6 +77,12 @@ class Face:
     counts: Counts = field(default_factory=Counts)
     faults: dict[str, dict[str, object]] = field(default_factory=dict)
 
+    @classmethod
+    def fault_words(cls) -> str:
+        """Which parameters the faults take: what the face's docstring says of them."""
+        said = " ".join((cls.__doc__ or "").split())
+        return said[said.find("Faults") :] if "Faults" in said else ""
+
     @property
     def entities(self) -> list[str]:
         return list(self.carried)

@@ -23,6 +23,7 @@ class Stand:
     credentials: Path
     control: str
     patients: int
+    faults: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The one line that `patchbay simulate --json` prints."""
@@ -62,6 +63,7 @@ async def standing(
             credentials=write_credentials(folder, face.system, credentials),
             control=control.url,
             patients=len(face.practice.active_patients()),
+            faults=tuple(sorted(face.fault_codes)),
         )
     finally:
         await control.close()

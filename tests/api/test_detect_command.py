@@ -89,3 +89,10 @@ def test_a_person_reads_the_decision_first(patchbay: Patchbay, dentrix: Practice
     ended = patchbay("detect", dentrix.address)
     assert ended.out.splitlines()[0].startswith(f"{dentrix.address}: dentrix {dentrix.stand.version}")
     assert "only a person knows: credentials" in ended.out
+
+
+def test_what_the_login_holds_is_named_by_the_manifest(patchbay: Patchbay, dentrix: Practice) -> None:
+    ended = patchbay("detect", dentrix.address)
+    assert ended.code == 0
+    assert "The login is a JSON file for --credentials: dentrix wants " in " ".join(ended.out.split())
+    assert "password" in ended.out

@@ -21,7 +21,10 @@ LONG_AGO = timedelta(minutes=5)
 
 @dataclass(eq=False)
 class PraxidentFace(Face):
-    """`by_hl7` are patients of whom an ADT message was written: only of these the wire told what GDT has no field for."""
+    """`by_hl7` are patients of whom an ADT message was written: only of these the wire told what GDT has no field for.
+
+    Faults: `data.encoding` takes an optional `mixed` (true: two encodings in one file); the others nothing.
+    """
 
     system = "praxident"
     carried = {
