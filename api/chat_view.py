@@ -18,7 +18,7 @@ from agents.conversation.messages import (
     TokenEvent,
 )
 from api.output import Output
-from knowledge.phrases import Language, phrase
+from knowledge.phrases import Language, phrase, phrase_book
 
 
 @dataclass
@@ -91,7 +91,9 @@ class ChatView:
     def _question(self, question: QuestionView) -> None:
         self.output.text(f"? {question.text[self.language]}")
         for number, option in enumerate(question.options, 1):
-            self.output.text(f"  {number}  {option}")
+            key = f"portal.option.{option}"
+            meant = f" ({phrase(key, self.language)})" if key in phrase_book() else ""
+            self.output.text(f"  {number}  {option}{meant}")
         for each in question.evidence:
             self.output.text(f"     {each.name}: {each.detail}")
         for field in question.fields:
