@@ -32,6 +32,8 @@ METADATA = tuple(
         "192.0.0.192/32", "168.63.129.16/32", "fd00:ec2::254/128", "fd00:ec2::23/128", "fd20:ce::254/128",
     )
 )  # fmt: skip
+# IPv6 that stands for IPv4 within one network: translation of its own (RFC 8215), and the form RFC 4291 gave up.
+TRANSLATED = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("::/96"))
 METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 
 
@@ -90,7 +92,7 @@ class Outgoing:
             if any(each in network for network in METADATA if network.version == each.version):
                 raise _refused("metadata", "name_the_system", where)
             named = any(each in network for network in self.networks if network.version == each.version)
-            if not named and not each.is_global:
+            if not named and (not each.is_global or _is_translated(each)):
                 raise _refused("private_network", "allow_network", where)
             if each.is_multicast or each.is_unspecified:
                 raise _refused("no_single_system", "name_the_system", where)
@@ -129,12 +131,17 @@ async def _resolved(host: str, port: int | None) -> Sequence[IpAddress]:
     return [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
 
 
+def _is_translated(ip: IpAddress) -> bool:
+    return any(ip in network for network in TRANSLATED if network.version == ip.version)
+
+
 def _meant(ip: IpAddress) -> list[IpAddress]:
     """The address, and the IPv4 address that an IPv6 one carries inside."""
     if isinstance(ip, ipaddress.IPv4Address):
         return [ip]
     inner = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
     nat64 = ipaddress.ip_network("64:ff9b::/96")
-    inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in nat64 else None)
+    embeds = ip in nat64 or (_is_translated(ip) and int(ip) > 1)  # `::` and `::1` carry none
+    inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if embeds else None)
     carried: list[IpAddress] = [each for each in inner if each is not None]
     return carried if ip.ipv4_mapped else [ip, *carried]
