@@ -9,6 +9,7 @@ from pathlib import Path
 from knowledge.errors import BadInput
 
 MOST_BYTES = 32 * 1024 * 1024
+MOST_DEPTH = 100  # of a YAML text
 
 
 def is_text(name: str) -> bool:
@@ -31,27 +32,31 @@ def named_path(place: str, source: str, mend: str) -> Path:
         raise BadInput(place, f"cannot be found ({error}).", mend) from None
 
 
-def read_file(place: str, source: str, mend: str, *, standard_input: bool = False) -> bytes:
+def read_file(
+    place: str, source: str, mend: str, *, standard_input: bool = False, most_bytes: int = MOST_BYTES
+) -> bytes:
     """The bytes of a file, `-` for standard input where that is allowed. Raises `BadInput` with place and mend."""
     if standard_input and source == "-":
-        data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        data = sys.stdin.buffer.read(most_bytes + 1)
     else:
         path = named_path(place, source, mend)
         try:
             if path.exists() and not path.is_file():
                 raise BadInput(place, "is no file.", mend)
             with path.open("rb") as file:
-                data = file.read(MOST_BYTES + 1)
+                data = file.read(most_bytes + 1)
         except OSError as error:
             raise BadInput(place, f"cannot be read ({error.strerror}).", mend) from error
-    if len(data) > MOST_BYTES:
-        raise BadInput(place, f"is larger than {MOST_BYTES // 2**20} MB.", mend)
+    if len(data) > most_bytes:
+        raise BadInput(place, f"is larger than {most_bytes // 2**20} MB.", mend)
     return data
 
 
-def read_text_file(place: str, source: str, mend: str, *, standard_input: bool = False) -> str:
+def read_text_file(
+    place: str, source: str, mend: str, *, standard_input: bool = False, most_bytes: int = MOST_BYTES
+) -> str:
     """The text of a UTF-8 file, `-` for standard input where that is allowed. Raises `BadInput` with place and mend."""
-    data = read_file(place, source, mend, standard_input=standard_input)
+    data = read_file(place, source, mend, standard_input=standard_input, most_bytes=most_bytes)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -59,6 +64,28 @@ def read_text_file(place: str, source: str, mend: str, *, standard_input: bool =
     if "\0" in text:
         raise BadInput(place, "is not text: it holds NUL bytes.", mend)
     return text
+
+
+def parse_yaml(place: str, text: str, mend: str) -> object:
+    """The value of a YAML text. Raises `BadInput`; it never quotes the text.
+
+    The depth is counted before anything is built: libyaml's builder goes down without a limit, and dies of it.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_DEPTH:
+                raise BadInput(place, "is no YAML that can be used (it is nested too deeply).", mend)
+        return yaml.load(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadInput(f"{place}, line {line}", f"is no YAML ({error.problem}).", mend) from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # a number too long, a day that is none
+        raise BadInput(place, "is no YAML that can be used (a value in it is none).", mend) from None
 
 
 def parse_json(place: str, text: str, mend: str, *, first_line: int = 1) -> object:

@@ -9,12 +9,13 @@ from api.output import Output
 from api.running import context_of, found, run, run_at_home, store_for
 from knowledge.errors import BadInput
 from tools.credentials import read_credentials
-from tools.text_file import read_text_file
+from tools.text_file import parse_yaml, read_text_file
 
 if TYPE_CHECKING:
     from agents.declaring import CredentialsBy, Declaration
     from tools.store.open import Store
 
+MOST_BYTES = 5 * 1024 * 1024  # thousands of practices
 FORM = "`patchbay export` prints one that can be used."
 
 
@@ -68,19 +69,11 @@ def run_export(wanted: str | None, *, as_json: bool) -> int:
 
 def _read(file: str) -> Declaration:
     """Raises `BadInput` that names file, line or field."""
-    import yaml
     from pydantic import ValidationError
 
     from agents.declaring import Declaration
 
-    text = read_text_file(file, file, "Name a readable YAML file.")
-    try:
-        body = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadInput(f"{file}, line {line}", f"is no YAML ({error.problem}).", FORM) from None
-    except yaml.YAMLError:
-        raise BadInput(file, "is no YAML.", FORM) from None
+    body = parse_yaml(file, read_text_file(file, file, "Name a readable YAML file.", most_bytes=MOST_BYTES), FORM)
     if not isinstance(body, dict):
         raise BadInput(file, "declares nothing.", FORM)
     try:

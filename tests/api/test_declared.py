@@ -66,3 +66,22 @@ def test_what_cannot_be_used_is_said_by_its_place(patchbay: Any, tmp_path: Path,
     ended = patchbay("apply", file)
     assert ended.code == 2
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("practices: " + "[" * 20_000, "nested too deeply"), ("- " * 20_000 + "x", "nested too deeply"),
+        ("practices: " + "[" * 200 + "]" * 200, "nested too deeply"), ("practices: " + "7" * 10_000, "a value in it is none"),
+        ("practices: 2026-99-99", "a value in it is none"), ("practices: " + "x" * (5 << 20), "is larger than 5 MB"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_made_to_hurt_is_refused_like_any_other(
+    patchbay: Any, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    ended = patchbay("apply", file)
+    assert ended.code == 2
+    assert said in ended.err
+    assert len(ended.err) < 500
