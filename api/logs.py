@@ -140,6 +140,8 @@ def _told(record: logging.LogRecord) -> dict[str, object]:
         "timestamp": rfc3339(datetime.fromtimestamp(record.created, UTC)),
         "where_in_code": f"{record.module}:{record.lineno}",
     }  # fmt: skip
+    if code := getattr(record, "code", None):
+        told["code"] = code
     if record.exc_info and record.exc_info[0]:
         told["error_type"] = record.exc_info[0].__name__
         told["our_frames"] = our_frames(record.exc_info[2])

@@ -29,7 +29,14 @@ _STATUS = {
     "patient.likely_there": 409, "integration.at_rest": 409, "input.contradicts": 409, "request.too_large": 413,
     "request.unreadable": 400, "request.media_type": 415,
     "idempotency.key_reused": 422, "address.refused": 422,
-    "service.no_worker": 503, "store.unreachable": 503, "store.schema_behind": 503, "store.schema_ahead": 503,
+    "storage.full": 503, "service.no_worker": 503, "store.unreachable": 503, "store.damaged": 503, "store.schema_behind": 503, "store.schema_ahead": 503,
+}  # fmt: skip
+
+# By code: what the sentence names of this machine's own paths is nothing for a caller, whose admin reads it in the log.
+_SAID = {
+    "storage.full": ("The service's own store cannot be written: no space is left.", "Ask its admin to free space."),
+    "store.damaged": ("The service's own database is damaged.", "Ask its admin to restore a backup with `patchbay restore`."),
+    "store.unreachable": ("The service's own database cannot be reached.", "Try again; if it lasts, ask its admin."),
 }  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -92,7 +99,7 @@ def status_of(error: PatchbayError) -> int:
 def problem_of(error: PatchbayError) -> ProblemResponse:
     """The document of an error of ours."""
     status = status_of(error)
-    cause, mend = error.filled(error.cause), error.filled(error.mend)
+    cause, mend = _SAID.get(error.code) or (error.filled(error.cause), error.filled(error.mend))
     document = problem_document(status, error.code, cause, mend)
     return ProblemResponse(document, status, headers=_headers(error, status))
 
@@ -116,6 +123,8 @@ def _headers(error: PatchbayError, status: int) -> dict[str, str]:
 
 async def _ours(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, PatchbayError)
+    if error.code in _SAID:
+        log.error("this service's own store fails: %s", error.code, extra={"code": error.code})
     return problem_of(error)
 
 

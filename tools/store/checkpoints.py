@@ -39,7 +39,7 @@ async def open_checkpointer(
     try:
         async with opened as saver:
             yield saver
-    except sqlite3.Error as error:  # the saver has a connection of its own
+    except (sqlite3.Error, UnicodeError) as error:  # the saver has a connection of its own
         if database.sqlite and (failure := failure_of(error, database.file)) is not None:
             raise failure from error
         raise

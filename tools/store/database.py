@@ -16,14 +16,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from knowledge.errors import BadInput
 from tools.store.bulk import BulkInsert, Insert, Row
 from tools.store.columns import Ident
 from tools.store.recent import Recent
 from tools.store.settings import Settings
-from tools.store.sqlite_failures import raise_failure
+from tools.store.sqlite_failures import failure_of, raise_failure, require_room
 
 BUSY_SECONDS = 30
 _WRITES = "patchbay_writes"
@@ -138,6 +137,11 @@ class Database:
             for table in tables:
                 await connection.exec_driver_sql(f'ANALYZE "{table.name}"')
 
+    async def require_room(self) -> None:
+        """Raises `StorageFull` or `StoreUnreachable` where SQLite's file can be read but not be written."""
+        if self.sqlite:
+            await asyncio.to_thread(require_room, self.file)
+
     async def forget_overwritten(self) -> None:
         """Empty SQLite's write-ahead log, in which deleted rows can still be read.
 
@@ -168,7 +172,7 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
     make_private(file)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine.sync_engine, "handle_error", lambda context: raise_failure(context, file))
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "connect", lambda connection, _: _prepare_sqlite(connection, file))
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -177,11 +181,14 @@ def _postgresql_engine(url: URL) -> AsyncEngine:
     return create_async_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: DBAPIConnection, file: Path) -> None:
     connection.isolation_level = None  # we say ourselves how a transaction begins
     cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
-        cursor.execute(pragma)
+    try:
+        for pragma in SQLITE_PRAGMAS:
+            cursor.execute(pragma)
+    except UnicodeError as error:  # no error of the driver's, so `handle_error` does not hear of it
+        raise failure_of(error, file) or error from error
     cursor.close()
 
 

@@ -175,8 +175,9 @@ class Stores:
         return await tenants_with_events(self._database, self._clock())
 
     async def check(self) -> None:
-        """Raises what keeps the database from being used now: `StoreUnreachable`, `SchemaBehind`, `SchemaAhead`."""
+        """Raises what keeps the database from being used now: `StoreUnreachable`, `StorageFull`, `SchemaBehind`, `SchemaAhead`."""
         await require_schema(self._database)
+        await self._database.require_room()
 
 
 def _database(settings: Settings) -> Database:

@@ -14,9 +14,23 @@ import pytest
 from fastapi import Request
 
 from api.idempotency import id_for
+from api.problems import problem_of
 from api.routes.onboarding import ThreadForm
+from knowledge.errors import PatchbayError
+from tools.errors import StorageFull
+from tools.store.errors import StoreDamaged
 from tools.store.holders import process_holder
 from tools.store.open import open_stores
+
+
+@pytest.mark.parametrize(
+    "error", [StorageFull("/srv/home", "no space left on device"), StoreDamaged("/srv/home/x.db", "cut")]
+)
+def test_a_store_that_fails_is_no_fault_of_the_practice_and_names_no_path(error: PatchbayError) -> None:
+    answer = problem_of(error)
+    assert answer.status_code == 503
+    assert b"/srv" not in bytes(answer.body)
+    assert (b"patchbay restore" in bytes(answer.body)) == (error.code == "store.damaged")
 
 
 async def test_health_and_description_need_no_key(served: Any) -> None:

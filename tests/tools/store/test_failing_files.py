@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from sqlalchemy import event
@@ -11,7 +14,7 @@ from sqlalchemy import event
 from knowledge.errors import BadInput
 from tools.errors import StorageFull
 from tools.store.errors import StoreDamaged
-from tools.store.open import Store, open_store
+from tools.store.open import Store, open_store, open_stores
 from tools.store.settings import Settings
 
 
@@ -33,7 +36,12 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: 4096 * 3 + 100])
 
 
-@pytest.mark.parametrize("damage", [spoil(0, b"garbage garbage "), spoil(100, b"\x77" * 4096), cut])
+def garble_schema(file: Path) -> None:
+    """Bytes that are no text in a table's name: Python fails on SQLite's own message about it."""
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE ", b"\xff\xfe\x80ATE TABLE ", 1))
+
+
+@pytest.mark.parametrize("damage", [garble_schema, spoil(0, b"garbage garbage "), spoil(100, b"\x77" * 4096), cut])
 async def test_a_damaged_file_wants_a_backup(sqlite_settings: Settings, damage: Callable[[Path], None]) -> None:
     await a_store(sqlite_settings)
     damage(sqlite_settings.home / "patchbay.db")
@@ -65,6 +73,19 @@ async def test_a_full_disk_is_called_so_whoever_writes(
         with pytest.raises(StorageFull, match="no space left on device") as full:
             await store.artifacts.put("thr_x", "schema", {"text": "x" * 5_000_000})
     assert str(sqlite_settings.home) in full.value.sentence
+
+
+async def test_a_full_disk_is_known_before_anybody_writes(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> IO[bytes]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with open_stores(sqlite_settings) as stores:
+        await stores.check()
+        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+        with pytest.raises(StorageFull):
+            await stores.check()
 
 
 async def test_a_file_where_the_home_belongs_is_a_mistake_of_whoever_typed_it(tmp_path: Path) -> None:
