@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import ConfigDict, Field, JsonValue, StringConstraints, create_model
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints, create_model
 
 from api.forms import Form, Moment, View
 from knowledge.canonical import CanonicalField, canonical_model
@@ -25,7 +26,24 @@ _EXAMPLES: dict[str, JsonValue] = {
     "Appointment.patient_id": "4711",
 }  # fmt: skip
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+# Control and format characters (line breaks, escapes, zero-width, direction marks), halves of pairs, and what is no character.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn"})
+
+
+def _seen(text: str) -> str:
+    if any(unicodedata.category(char) in _UNSEEN for char in text):
+        raise ValueError("it has characters that are not seen: control or format characters, or none at all")
+    return text
+
+
+def _seen_lines(text: str) -> str:
+    _seen(text.translate({ord(char): " " for char in "\r\n\t"}))
+    return text
+
+
+_Line = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(_seen)]
+_Lines = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(_seen_lines)]
+_WRITTEN: dict[str, Any] = {"integer": int, "boolean": bool, "text": _Lines}
 
 
 class RecordMeta(View):
@@ -67,7 +85,7 @@ def form_of(entity: str, *, changes: bool = False) -> type[Form]:
     for each in canonical_model().entities[entity].fields.values():
         if each.name in _GIVEN:
             continue
-        kind = int if each.type == "integer" else bool if each.type == "boolean" else _Text
+        kind = _WRITTEN.get(each.type, _Line)
         required = each.name in needed
         fields[each.name] = (
             kind if required else kind | None,

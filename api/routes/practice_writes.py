@@ -19,6 +19,7 @@ from api.practice_records import PHONES, facts_of, integrations_of, live_view, o
 from api.problems import FieldProblem, Problem, ProblemResponse, problem_document
 from api.routes.practice_data import IntegrationId, the_one
 from api.service import Served, Service
+from api.visit_times import unusable_times
 from knowledge.manifest import Operation
 from mappings.canonical_form import canonical_fields
 from mappings.likeness import likely_same
@@ -146,6 +147,8 @@ async def _wish(
     practice = await caller.store.practices.get(practice_id)
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
     fields, unusable = canonical_fields(entity, given, facts_of(practice))
+    if entity == "Appointment" and not unusable:
+        unusable = unusable_times(fields)
     if unusable:
         errors = [FieldProblem(pointer=f"/body/{each.field}", detail=each.reason) for each in unusable]
         return _invalid(errors)
