@@ -26,6 +26,7 @@ _STATUS = {
     "auth.missing": 401, "auth.unknown": 401, "auth.role": 403,
     "store.not_found": 404, "integration.unknown": 404,
     "question.closed": 409, "sync.busy": 409, "heal.busy": 409, "idempotency.in_progress": 409,
+    "write.busy": 409,
     "patient.likely_there": 409, "integration.at_rest": 409, "input.contradicts": 409, "request.too_large": 413,
     "request.unreadable": 400, "request.media_type": 415,
     "idempotency.key_reused": 422, "address.refused": 422,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -20,6 +22,7 @@ from api.problems import FieldProblem, Problem, ProblemResponse, problem_documen
 from api.routes.practice_data import IntegrationId, the_one
 from api.service import Served, Service
 from api.visit_times import unusable_times
+from knowledge.errors import PatchbayError
 from knowledge.manifest import Operation
 from mappings.canonical_form import canonical_fields
 from mappings.likeness import likely_same
@@ -36,6 +39,19 @@ from tools.sync.reach import WriteRequest, reached, write_through
 router = APIRouter(tags=["practice data"], route_class=IdempotentRoute)
 
 MOST_CANDIDATES = 10
+TURN_SECONDS = 300.0  # longer than any system takes for a look and a write; a dead process gives it back at once
+PATIENCE_SECONDS = 30.0
+_ASK_SECONDS = 0.1
+
+
+@dataclass(eq=False)
+class CreationBusy(PatchbayError):
+    code: ClassVar[str] = "write.busy"
+    cause: ClassVar[str] = "Other new records are being written to {integration} right now."
+    mend: ClassVar[str] = "Ask again in a moment."
+    transient: ClassVar[bool] = True
+    integration: str
+
 
 DryRun = Annotated[bool, Query(description="Validate and show the masked request to the system; send nothing.")]
 ConfirmNew = Annotated[bool, Query(description="It is another person, although a like one is there.")]
@@ -164,6 +180,22 @@ def _invalid(errors: list[FieldProblem]) -> ProblemResponse:
     return ProblemResponse({**document, "errors": [each.model_dump() for each in errors]}, 422)
 
 
+@asynccontextmanager
+async def _one_at_a_time(wish: Wish) -> AsyncIterator[None]:
+    """No process makes another record of that entity there between our look for a double and our write."""
+    leases, resource = wish.caller.store.leases, f"create:{wish.integration.id}/{wish.entity}"
+    holder, waited = wish.service.holder, 0.0
+    while (lease := await leases.acquire(resource, holder, TURN_SECONDS)) is None:
+        if waited >= PATIENCE_SECONDS:
+            raise CreationBusy(wish.integration.id)
+        await asyncio.sleep(_ASK_SECONDS)
+        waited += _ASK_SECONDS
+    try:
+        yield
+    finally:
+        await leases.release(lease)
+
+
 async def _candidates(wish: Wish, *, ask: bool) -> list[CandidateView]:
     """Patients who are likely the same: those of the store, and where `ask` those whom the system finds now."""
     found = {each["id"]: each for each in await _known(wish.caller.store, wish.integration, wish.fields)}
@@ -249,12 +281,15 @@ async def create_patient(
         return wish
     if not dry_run:
         await service.outgoing.check(parse_address(wish.integration.address))
-    candidates = [] if confirm_new or await wish.was_begun() else await _candidates(wish, ask=not dry_run)
-    if candidates:
-        await _note_candidates(caller, practice_id, candidates)
-    if candidates and not dry_run:
-        return _likely_there(candidates)
-    return await _done(wish, dry_run=dry_run, candidates=candidates)
+    async with AsyncExitStack() as turn:
+        if not dry_run:
+            await turn.enter_async_context(_one_at_a_time(wish))
+        candidates = [] if confirm_new or await wish.was_begun() else await _candidates(wish, ask=not dry_run)
+        if candidates:
+            await _note_candidates(caller, practice_id, candidates)
+        if candidates and not dry_run:
+            return _likely_there(candidates)
+        return await _done(wish, dry_run=dry_run, candidates=candidates)
 
 
 def _add_create(path: str, entity: str, operation: Operation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
@@ -125,6 +126,39 @@ async def test_a_field_that_cannot_be_used_is_named_and_nothing_is_sent(office: 
     assert answer.status_code == 422
     assert {each["pointer"] for each in answer.json()["errors"]} == {"/body/birth_date", "/body/sex"}
     assert "geheim" not in answer.text
+    assert office.system.counts() == before
+
+
+async def test_of_equal_patients_sent_at_once_one_is_written(office: Any) -> None:
+    caller, before = await office.client(), office.truth()
+    answers = await asyncio.gather(*(caller.post(office.patients, json=NEW) for _ in range(4)))
+    assert sorted(each.status_code for each in answers) == [201, 409, 409, 409]
+    assert len(office.truth()) == len(before) + 1
+
+
+async def test_what_nobody_sees_and_times_that_nobody_means_are_not_sent(office: Any) -> None:
+    caller, before = await office.client(), office.system.counts()
+    for unseen in ("\u0000", "a\nb", "\u001b[31m", "\u202e", "\u200b", "\ufeff", "\ufffe"):
+        answer = await caller.post(office.patients, json={**NEW, "last_name": f"Zwei{unseen}fel"})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/body/last_name")
+    noted = await caller.post(
+        office.patients, json={**NEW, "first_name": "a\tb", "notes": "a\nb\tc"}, params={"dry_run": "true"}
+    )
+    assert [each["pointer"] for each in noted.json()["errors"]] == ["/body/first_name"]
+    start = "2027-03-02T15:00:00Z"
+    for times, wrong in (
+        ({"start": "0001-01-01T00:00:00Z"}, "start"),
+        ({"start": start, "end": "9999-12-31T00:00:00Z"}, "end"),
+        ({"start": start, "end": start}, "end"),
+        ({"start": start, "end": "2027-03-03T15:01:00Z"}, "end"),
+        ({"start": start, "duration_minutes": 1441}, "duration_minutes"),
+    ):
+        for dry_run in ("true", "false"):
+            answer = await caller.post(
+                f"/v1/practices/{office.practice}/appointments", json={"patient_id": "1", **times},
+                params={"dry_run": dry_run},
+            )  # fmt: skip
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/body/{wrong}")
     assert office.system.counts() == before
 
 
