@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,13 @@ class Terminal:
 
     def type(self, line: str) -> None:
         os.write(self._ours, f"{line}\n".encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C, and again where nothing comes of it: one just before the terminal is read is noted and not acted on."""
+        while self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(15)
 
     def end(self) -> int:
         """Read to the end; the exit code."""
@@ -158,7 +166,7 @@ def test_enter_leaves_a_question_for_later_and_ctrl_c_ends(terminal: Callable[..
 
     again = terminal("connect", dentrix.address)
     again.expect("Path of the credentials file")
-    os.killpg(again.process.pid, signal.SIGINT)
+    again.interrupt()
     assert again.end() == 130
     assert "Traceback" not in again.seen
     assert [line["kind"] for line in patchbay("questions", "--json").lines] == ["credentials"]
