@@ -105,6 +105,11 @@ def test_a_service_says_of_an_error_its_kind_and_our_places_by_whatever_road_it_
     def die() -> None:
         log_events_to_stderr(PATIENT)  # type: ignore[call-arg]
 
+    for name in ("uvicorn", "uvicorn.error"):  # a server that another test ran may have silenced them
+        clean.setattr(logging.getLogger(name), "level", logging.NOTSET)
+        clean.setattr(logging.getLogger(name), "disabled", False)
+        clean.setattr(logging.getLogger(name), "propagate", True)
+        logging.getLogger(name).manager._clear_cache()  # type: ignore[attr-defined]
     err = io.StringIO()
     with contextlib.redirect_stderr(err):
         log_a_service_to_stderr()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import string
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import agents
+import api.request_body
 import tools
 from knowledge.errors import BadInput, PatchbayError
 from knowledge.errors_said import error_words, german_sentences
@@ -44,6 +46,7 @@ def test_every_error_has_german_words_over_its_own_fields() -> None:
 
 
 def test_no_german_sentence_is_left_without_its_error() -> None:
+    assert api.request_body.__name__ in sys.modules  # whose errors have sentences, too
     assert set(german_sentences()) <= {each.code for each in all_errors()} | {PatchbayError.code}
 
 
