@@ -17,7 +17,7 @@ import tools
 from knowledge.catalogue import catalogue
 from knowledge.errors import PatchbayError
 
-SAMPLE = {"float": 60.0, "int": 3}
+SAMPLE = {"float": 60.0, "int": 3, "dict[Language, str]": {"en": "a place", "de": "ein Ort"}}
 FLAWS = re.compile(r"  |\(\)|\.\.|: \.| \.|^ | $|[{}]")
 
 
