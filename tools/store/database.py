@@ -193,10 +193,10 @@ def _prepare_sqlite(connection: DBAPIConnection, file: Path) -> None:
 
 
 SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",  # first: the others may have to wait for a process that opens it, too
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA secure_delete=ON",  # what was deleted is overwritten: keys and ids of patients lie open
-    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
     "PRAGMA cache_size=-32000",  # KiB: the pages of the blind indexes of some hundred thousand records
     "PRAGMA temp_store=MEMORY",
 )
