@@ -52,83 +52,99 @@ class ScriptedAdvisor:
         return [json.loads(each) for each in self.received_bodies()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Manners:
+    """How the server answers: by which script, and what of the wire it knows."""
+
+    script: Script
+    streams: bool
+    knows_schemas: bool
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, manners: _Manners) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.manners = manners
+        self.advisor = ScriptedAdvisor(f"http://127.0.0.1:{self.server_port}/v1")
+
+    def handle_error(self, *args: object) -> None:
+        """Whoever hangs up on us may."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        manners = self.server.manners
+        asked = json.loads(self._received())
+        if not manners.knows_schemas and asked.get("response_format", {}).get("type") == "json_schema":
+            self._whole(Reply(status=400, document='{"error": {"message": "response_format is not supported"}}'))
+            return
+        reply = manners.script(json.loads(asked["messages"][-1]["content"])["columns"])
+        if manners.streams and asked.get("stream") and reply.document is None:
+            self._streamed(reply)
+        else:
+            self._whole(reply)
+
+    def _received(self) -> bytes:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        head = f"{self.path}\r\n{self.headers}".encode().rstrip()
+        self.server.advisor.received.append(head + b"\r\n\r\n" + body)
+        return body
+
+    def _whole(self, reply: Reply) -> None:
+        document = reply.document if reply.document is not None else _completion(reply)
+        kind = "text/html" if document.startswith("<") else "application/json"
+        self._head(reply, {"Content-Type": kind, **reply.headers})
+        if reply.stall_after is not None:
+            self._fall_silent()
+        self.wfile.write(document.encode())
+
+    def _streamed(self, reply: Reply) -> None:
+        self._head(reply, {"Content-Type": "text/event-stream; charset=utf-8"})
+        ends = [at for at in (reply.stall_after, reply.cut_after) if at is not None]
+        until = min([len(reply.text), *ends])
+        for start in range(0, until, _LETTERS_A_CHUNK):
+            self._event({"content": reply.text[start : min(start + _LETTERS_A_CHUNK, until)]}, None)
+        if reply.stall_after is not None and reply.cut_after is None:
+            self._fall_silent()
+        if not ends:
+            self._event({}, "stop", _usage(reply))
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def _head(self, reply: Reply, headers: Mapping[str, str]) -> None:
+        self.send_response(reply.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _fall_silent(self) -> None:
+        self.server.advisor._closing.wait()
+
+    def _event(self, delta: Mapping[str, str], finish: str | None, usage: Mapping[str, int] | None = None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "scripted", "choices": [choice]}
+        self.wfile.write(f"data: {json.dumps({**chunk, 'usage': usage})}\n\n".encode())
+        self.wfile.flush()
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
 @contextmanager
 def serve_advisor(script: Script, *, streams: bool = True, knows_schemas: bool = True) -> Iterator[ScriptedAdvisor]:
     """Serve until the end of the `with`. Not `streams`: one document, whatever was asked for, as some servers do.
 
     Not `knows_schemas`: a JSON schema is refused, as servers do that know `json_object` only.
     """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            advisor.received.append(f"{self.path}\r\n{self.headers}".encode().rstrip() + b"\r\n\r\n" + body)
-            asked = json.loads(body)
-            if not knows_schemas and asked.get("response_format", {}).get("type") == "json_schema":
-                return self._whole(
-                    Reply(status=400, document='{"error": {"message": "response_format is not supported"}}')
-                )
-            reply = script(json.loads(asked["messages"][-1]["content"])["columns"])
-            if streams and asked.get("stream") and reply.document is None:
-                return self._streamed(reply)
-            return self._whole(reply)
-
-        def _whole(self, reply: Reply) -> None:
-            document = reply.document if reply.document is not None else _completion(reply)
-            self.send_response(reply.status)
-            kind = "text/html" if document.startswith("<") else "application/json"
-            for name, value in {"Content-Type": kind, **reply.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if reply.stall_after is not None:
-                advisor._closing.wait()
-            self.wfile.write(document.encode())
-
-        def _streamed(self, reply: Reply) -> None:
-            self.send_response(reply.status)
-            self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-            self.end_headers()
-            until = min(
-                len(reply.text), *(at for at in (reply.stall_after, reply.cut_after) if at is not None), len(reply.text)
-            )
-            for start in range(0, until, _LETTERS_A_CHUNK):
-                self._event({"content": reply.text[start : min(start + _LETTERS_A_CHUNK, until)]}, None)
-            if reply.cut_after is not None:
-                return
-            if reply.stall_after is not None:
-                advisor._closing.wait()
-                return
-            self._event({}, "stop", _usage(reply))
-            self.wfile.write(b"data: [DONE]\n\n")
-
-        def _event(self, delta: Mapping[str, str], finish: str | None, usage: Mapping[str, int] | None = None) -> None:
-            choice = {"index": 0, "delta": delta, "finish_reason": finish}
-            chunk = {
-                "id": "c",
-                "object": "chat.completion.chunk",
-                "created": 1,
-                "model": "scripted",
-                "choices": [choice],
-            }
-            self.wfile.write(f"data: {json.dumps({**chunk, 'usage': usage})}\n\n".encode())
-            self.wfile.flush()
-
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *args: object) -> None:
-            """Whoever hangs up on us may."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    advisor = ScriptedAdvisor(f"http://127.0.0.1:{server.server_port}/v1")
+    server = _Server(_Manners(script, streams, knows_schemas))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
-        yield advisor
+        yield server.advisor
     finally:
-        advisor._closing.set()
+        server.advisor._closing.set()
         server.shutdown()
         server.server_close()
 

@@ -1,0 +1,38 @@
+"""Mapping suggestions and what people say to them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.options import Json, end
+
+commands = typer.Typer()
+
+
+@commands.command("map")
+def map_source(
+    source: Annotated[
+        str, typer.Argument(help="A schema JSON, CSV, XML, JSON, GDT or HL7 file, a folder, or a database URL.")
+    ],
+    target: Annotated[str | None, typer.Option(help="A schema JSON to map to instead of the canonical model.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many candidates a column.")] = 5,
+    credentials: Annotated[str | None, typer.Option(help="JSON file with the login of a database.")] = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Show what the transforms make of sampled values of the source.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Mapping suggestions with calibrated confidence and evidence."""
+    from api.commands.mapping import run_map
+
+    end(run_map(source, target, top, credentials, as_json=json, examples=examples))
+
+
+@commands.command()
+def correct(file: Annotated[str, typer.Argument(help="Corrections as CSV or JSON lines.")], json: Json = False) -> None:
+    """Record corrections; open questions they answer are answered."""
+    from api.commands.mapping import run_correct
+
+    end(run_correct(file, as_json=json))
