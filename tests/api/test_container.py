@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
@@ -102,11 +103,7 @@ def test_nothing_starts_before_the_tables_are_there() -> None:
 def test_every_command_of_the_files_exists_and_every_image_has_a_tag() -> None:
     from api.cli import app
 
-    known = {
-        command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands
-    }
+    known = set(CliRunner().invoke(app, ["--help"]).output.split())
     said = {COMPOSE["services"][name]["command"][0] for name in ("migrate", "worker")} | {"serve"}
-    if "serve" not in known:
-        said -= {"serve", "worker"}  # the service's own commands come with the service
     assert said <= known
     assert all(":" in COMPOSE["services"][name]["image"] for name in ("database",))
