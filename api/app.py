@@ -8,10 +8,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api.portal import page
-from api.problems import MEDIA_TYPE, Problem, add_problem_handlers
+from api.problems import Problem, add_problem_handlers
 from api.request_body import BodyLimit
-from api.routes import operations, v1_router
+from api.routes import add_routes
 from api.service import Check, JobsDoor, Service
 from tools.clock import Clock, utc_now
 from tools.jobs import Jobs
@@ -19,11 +18,6 @@ from tools.outgoing import outgoing_of
 from tools.store.holders import process_holder
 from tools.store.open import Stores, open_stores
 from tools.store.settings import Settings
-
-_PROBLEM = {
-    "description": "A problem document (RFC 9457): what happened, why, and what mends it.",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 
 
 def create_app(
@@ -48,13 +42,10 @@ def create_app(
     app = FastAPI(
         title="Patchbay", version=version("patchbay"), lifespan=lifespan, docs_url=None, redoc_url=None,
         description="One address in, a live, mapped, scheduled, self-healing integration out.",
-        responses={"4XX": _PROBLEM, 422: _PROBLEM, 503: _PROBLEM},
     )  # fmt: skip
     add_problem_handlers(app)
     app.add_middleware(BodyLimit)
-    app.include_router(operations.router)
-    app.include_router(v1_router())
-    app.include_router(page.router)
+    add_routes(app)
     _describe_problems(app)
     return app
 

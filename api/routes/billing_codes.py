@@ -5,19 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.auth import Viewer
 from api.code_lines import mapped_line
 from api.forms import Day, Form, Id, Text, View
 from api.found import integration_of
-from api.idempotency import IdempotentRoute
+from api.routing import resource
 from api.service import Served
 from mappings.billing import Asked, Direction, MappedCode, Mark
 from tools.code_lists import map_billing_codes
 
-router = APIRouter(tags=["billing codes"], route_class=IdempotentRoute)
+router = resource("billing codes")
 
 MOST_CODES = 1000
 _ANSWER: dict[str, JsonValue] = {

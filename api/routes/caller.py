@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import ConfigDict
 
 from api.auth import Viewer
 from api.forms import View
+from api.routing import resource
 from tools.store.models import Role
 
-router = APIRouter(tags=["operations"])
+router = resource("operations")
 
 
 class CallerView(View):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.auth import Operator
 from api.credentials_form import CredentialsForm, checked_credentials
 from api.forms import Form, View
-from api.idempotency import IdempotentRoute
+from api.routing import resource
 from api.service import Served
 from tools.address import MOST_LETTERS, parse_address
 from tools.detection import Candidate, Detection, detect
 
-router = APIRouter(tags=["detection"], route_class=IdempotentRoute)
+router = resource("detection")
 
 _DRAFT: dict[str, JsonValue] = {
     "system": "dentrix", "method": "rest", "address": "https://dentrix.praxis-nord.example/"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import ConfigDict, JsonValue
 
 from api.auth import Caller, Viewer
 from api.forms import Id, Moment, View
 from api.found import integration_of
-from api.idempotency import IdempotentRoute
+from api.routing import resource
 from api.service import Served
 from knowledge.errors import BadInput
 from tools.health_windows import WINDOWS, answered_of, percentiles
 from tools.store.models import Integration, Run, RunOutcomes, StreamState
 
-router = APIRouter(tags=["health"], route_class=IdempotentRoute)
+router = resource("health")
 
 Status = Literal["ok", "degraded", "failed", "paused", "disconnected", "onboarding", "needs_review"]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Body, Request
+from fastapi import Body, Request
 from pydantic import ConfigDict, JsonValue
 
 from agents.alerts import AlertmanagerWebhook, AlertsTaken, take_alerts
 from api.answering import take_answer
 from api.auth import Caller, Operator, Viewer
 from api.forms import Form, Id, Moment, Text, View
-from api.idempotency import HEADER, IdempotentRoute
+from api.idempotency import HEADER
 from api.paging import Cursor, Limit, Listing, listing, moment_place
+from api.routing import resource
 from api.service import JobsHere, Served, context_for
 from knowledge.errors import BadInput
 from knowledge.phrases import LANGUAGES, Language, words
@@ -21,7 +22,7 @@ from tools.store.errors import NotFound
 from tools.store.models import Incident, Question
 from tools.sync.incidents import entries
 
-router = APIRouter(tags=["health"], route_class=IdempotentRoute)
+router = resource("health")
 
 _QUESTION: dict[str, JsonValue] = {
     "id": "q_Zk3nQ0a1bC2d", "kind": "approve_remedy", "status": "open", "options": ["yes", "no"],

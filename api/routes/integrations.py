@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from agents.driver import start_thread
@@ -13,8 +13,9 @@ from api.auth import Admin, Caller, Operator, Viewer
 from api.credentials_form import CredentialsForm, checked_credentials
 from api.forms import Form, Id, Moment, Text, View
 from api.found import integration_of
-from api.idempotency import IdempotentRoute, id_for
+from api.idempotency import id_for
 from api.paging import Cursor, Limit, Listing, listing, place_of
+from api.routing import resource
 from api.service import JobsHere, Served, context_for
 from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput, PatchbayError
@@ -25,7 +26,7 @@ from tools.sync.credentials import replace_credentials, send_again
 from tools.sync.disconnect import disconnect
 from tools.sync.session import connection_of, remember_rejection
 
-router = APIRouter(tags=["integrations"], route_class=IdempotentRoute)
+router = resource("integrations")
 
 _EXAMPLE: dict[str, JsonValue] = {
     "id": "int_Zk3nQ0a1bC2d", "practice_id": "prc_Zk3nQ0a1bC2d", "system": "dentrix", "method": "rest",

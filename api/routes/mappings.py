@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping as Dict
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.auth import Caller, Operator, Viewer
 from api.forms import Form, Id, Text, View
 from api.found import integration_of
-from api.idempotency import IdempotentRoute
+from api.routing import resource
 from api.service import Served, context_for
 from knowledge.canonical import canonical_model
 from knowledge.catalogue import catalogue, manifest_of
@@ -26,7 +26,7 @@ from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration
 
-router = APIRouter(tags=["mapping"], route_class=IdempotentRoute)
+router = resource("mapping")
 
 MOST_COLUMNS = 20_000
 MOST_ROWS = 200

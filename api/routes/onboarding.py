@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import Body, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, JsonValue
 
@@ -26,8 +26,9 @@ from agents.states import Request as Wanted
 from api.auth import Operator, Viewer
 from api.credentials_form import checked_credentials
 from api.forms import Form, Id, Moment, View
-from api.idempotency import IdempotentRoute, id_for
+from api.idempotency import id_for
 from api.paging import Cursor, Limit, Listing, listing, moment_place
+from api.routing import resource
 from api.service import Served, Service, context_for
 from api.watching import drive_or_watch
 from knowledge.phrases import Language
@@ -35,7 +36,7 @@ from tools.address import parse_address
 from tools.store.errors import NotFound
 from tools.store.models import Thread
 
-router = APIRouter(tags=["onboarding"], route_class=IdempotentRoute)
+router = resource("onboarding")
 
 EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE_SECONDS = 15.0

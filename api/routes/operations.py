@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from api.routing import PROBLEMS
 from api.service import service_of
 from knowledge.errors import PatchbayError
 from tools.metrics import CONTENT_TYPE
 from tools.monitoring import render_metrics
 from tools.store.open import Store, Stores
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], responses=PROBLEMS)
 
 
 class Alive(BaseModel):

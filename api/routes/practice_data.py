@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import ConfigDict
 
 from api.auth import Caller, Viewer
 from api.entities import view_of
 from api.forms import Day, Id, Text, View
-from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, cursor_of, place_of
 from api.practice_records import (
     Wanted,
@@ -25,6 +24,7 @@ from api.practice_records import (
     page_of_records,
     practice_of,
 )
+from api.routing import resource
 from api.service import Served, Service
 from knowledge.canonical import canonical_model
 from knowledge.errors import BadInput
@@ -37,7 +37,7 @@ from tools.store.errors import NotFound
 from tools.store.models import Integration, Practice
 from tools.sync.reach import reached
 
-router = APIRouter(tags=["practice data"], route_class=IdempotentRoute)
+router = resource("practice data")
 
 Source = Annotated[
     Literal["store", "live"],

@@ -9,17 +9,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, JsonValue
 
 from api.auth import Caller, Operator
 from api.entities import form_of, view_of
 from api.forms import Form, Id, View
-from api.idempotency import HEADER, IdempotentRoute
+from api.idempotency import HEADER
 from api.practice_records import PHONES, facts_of, integrations_of, live_view, one_record
 from api.problems import FieldProblem, Problem, ProblemResponse, problem_document
 from api.routes.practice_data import IntegrationId, the_one
+from api.routing import resource
 from api.service import Served, Service
 from api.visit_times import unusable_times
 from knowledge.errors import PatchbayError
@@ -36,7 +37,7 @@ from tools.store.models import Integration
 from tools.store.open import Store
 from tools.sync.reach import WriteRequest, reached, write_through
 
-router = APIRouter(tags=["practice data"], route_class=IdempotentRoute)
+router = resource("practice data")
 
 MOST_CANDIDATES = 10
 TURN_SECONDS = 300.0  # longer than any system takes for a look and a write; a dead process gives it back at once

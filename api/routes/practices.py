@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.auth import Operator, Viewer
 from api.forms import Country, Currency, Form, Id, Text, TimeZone, View
-from api.idempotency import IdempotentRoute, id_for
+from api.idempotency import id_for
 from api.paging import Cursor, Limit, Listing, listing, place_of
+from api.routing import resource
 from tools.store.models import Practice
 
-router = APIRouter(tags=["practices"], route_class=IdempotentRoute)
+router = resource("practices")
 
 _NORD: dict[str, JsonValue] = {"name": "Praxis Nord", "country": "DE", "time_zone": "Europe/Berlin", "currency": "EUR"}
 

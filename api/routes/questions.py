@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from fastapi import APIRouter
 from pydantic import ConfigDict, JsonValue
 
 from agents.heal_states import INCIDENT
 from api.auth import Viewer
 from api.forms import Moment, View
-from api.idempotency import IdempotentRoute
 from api.paging import Cursor, Limit, Listing, listing, moment_place
+from api.routing import resource
 from tools.store.models import Question
 
-router = APIRouter(tags=["onboarding"], route_class=IdempotentRoute)
+router = resource("onboarding")
 
 _QUESTION: dict[str, JsonValue] = {
     "id": "q_Zk3nQ0a1bC2d", "kind": "map_column", "status": "open", "thread_id": "thr_Zk3nQ0a1bC2d",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, JsonValue
 
 from api.auth import Caller, Operator, Viewer
 from api.forms import Form, Id, Moment, Text, View
 from api.found import integration_of
-from api.idempotency import HEADER, IdempotentRoute
+from api.idempotency import HEADER
 from api.paging import Cursor, Limit, Listing, listing, moment_place
+from api.routing import resource
 from api.running import why_at_rest
 from api.service import JobsHere, Served
 from knowledge.errors import BadInput
@@ -21,7 +22,7 @@ from tools.store.errors import NotFound
 from tools.store.models import DUE_NOW, DeadLetter, Run, StreamState
 from tools.sync.replay import replay_dead_letter
 
-router = APIRouter(tags=["sync"], route_class=IdempotentRoute)
+router = resource("sync")
 
 _RUN: dict[str, JsonValue] = {
     "id": "run_Zk3nQ0a1bC2d", "integration_id": "int_Zk3nQ0a1bC2d", "stream": "patients", "walk": "changes",

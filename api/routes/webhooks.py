@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.auth import Admin
 from api.forms import Form, Id, Moment, Text, View
-from api.idempotency import IdempotentRoute, id_for
+from api.idempotency import id_for
 from api.paging import Cursor, Limit, Listing, listing, place_of
+from api.routing import resource
 from api.service import Served
 from knowledge.errors import BadInput
 from tools.address import parse_address
 from tools.store.models import Delivery, Endpoint
 from tools.store.webhooks import all_kinds
 
-router = APIRouter(tags=["webhooks"], route_class=IdempotentRoute)
+router = resource("webhooks")
 
 _ENDPOINT: dict[str, JsonValue] = {
     "id": "whe_Zk3nQ0a1bC2d", "url": "https://vendor.example/patchbay", "kinds": ["patient.changed"], "enabled": True,

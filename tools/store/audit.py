@@ -7,8 +7,9 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import ColumnElement, RowMapping, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select
 
 from tools.store.errors import AuditBroken
 from tools.store.models import AuditEntry
@@ -100,7 +101,7 @@ class AuditRepository(Repository):
         while batch := self._waiting[:_TOGETHER]:
             del self._waiting[:_TOGETHER]
             try:
-                entries = await self._append(batch)
+                entries = await self._database.append(partial(self._append, batch=batch))
             except BaseException as error:
                 for each in batch:
                     if not each.written.done():
@@ -112,23 +113,20 @@ class AuditRepository(Repository):
                 if not each.written.done():  # a caller who went away is recorded all the same
                     each.written.set_result(entry)
 
-    async def _append(self, batch: Sequence[_Waiting]) -> _Entries:
-        async with self._database.writing(append_only=True) as connection:
-            if not self._database.sqlite:  # one appender at a time, on a row that every tenant has
-                lock = select(TENANT_KEYS.c.tenant).where(self.mine(TENANT_KEYS)).limit(1).with_for_update()
-                await connection.execute(lock)
-            last = select(AUDIT.c.number, AUDIT.c.link).where(self.mine(AUDIT)).order_by(AUDIT.c.number.desc()).limit(1)
-            before = (await connection.execute(last)).first()
-            number, link = (before.number, before.link) if before else (0, _START)
-            rows, at = list[dict[str, object]](), self._clock()
-            for each in batch:
-                number += 1
-                sealed = self._vault.seal_json(each.details, _place(number))
-                link = self._link(link, number, at, each.action, each.subject, each.who, sealed)
-                named = {"action": each.action, "subject": each.subject, "who": each.who, "details": sealed}
-                rows.append({"tenant": self._tenant, "number": number, "at": at, "link": link, **named})
-            await connection.execute(insert(AUDIT), rows)
-        first = number - len(batch) + 1
+    def _append(self, connection: Connection, batch: Sequence[_Waiting]) -> _Entries:
+        if not self._database.sqlite:  # one appender at a time, on a row that every tenant has
+            connection.execute(select(TENANT_KEYS.c.tenant).where(self.mine(TENANT_KEYS)).limit(1).with_for_update())
+        last = select(AUDIT.c.number, AUDIT.c.link).where(self.mine(AUDIT)).order_by(AUDIT.c.number.desc()).limit(1)
+        before = connection.execute(last).first()
+        number, link = (before.number, before.link) if before else (0, _START)
+        first, rows, at = number + 1, list[dict[str, object]](), self._clock()
+        for each in batch:
+            number += 1
+            sealed = self._vault.seal_json(each.details, _place(number))
+            link = self._link(link, number, at, each.action, each.subject, each.who, sealed)
+            named = {"action": each.action, "subject": each.subject, "who": each.who, "details": sealed}
+            rows.append({"tenant": self._tenant, "number": number, "at": at, "link": link, **named})
+        connection.execute(insert(AUDIT), rows)
         return [
             AuditEntry(id=id_, at=at, action=each.action, subject=each.subject, who=each.who, details=each.details)
             for id_, each in enumerate(batch, first)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, any_, bindparam, event, func, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -23,9 +36,12 @@ from tools.store.columns import Ident
 from tools.store.recent import Recent
 from tools.store.settings import Settings
 from tools.store.sqlite_failures import failure_of, raise_failure, require_room
+from tools.store.sqlite_threads import SqliteThreads
 
 BUSY_SECONDS = 30
 _WRITES = "patchbay_writes"
+
+Answer = TypeVar("Answer")
 
 
 def database_url(settings: Settings) -> URL:
@@ -61,6 +77,7 @@ class Database:
         # SQLite: without a BEGIN of ours each statement stands for itself already
         self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = self.engine.execution_options(**{_WRITES: True})
+        self._threads = _sqlite_threads(url) if self.sqlite else None
         self._turn = asyncio.Lock()
         self.recent = Recent()
         self._bulk: dict[tuple[str, tuple[str, ...], bool], BulkInsert] = {}
@@ -88,15 +105,26 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self, *, append_only: bool = False) -> AsyncIterator[AsyncConnection]:
-        """One transaction that may write; rolled back when the body raises. Never nest two of them.
-
-        What is only appended to a log changes no answer, so `recent` keeps them.
-        """
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that may write; rolled back when the body raises. Never nest two of them."""
         async with self._turn if self.sqlite else nullcontext(), self._writer.begin() as connection:
             yield connection
-        if not append_only:
-            self.recent.changed()
+        self.recent.changed()
+
+    async def read(self, ask: Callable[[Connection], Answer]) -> Answer:
+        """What a function reads by single statements, each on its own snapshot."""
+        if self._threads is not None:
+            return await self._threads.read(ask)
+        async with self.reading() as connection:
+            return await connection.run_sync(ask)
+
+    async def append(self, write: Callable[[Connection], Answer]) -> Answer:
+        """One transaction that only appends to a log. That changes no answer, so `recent` keeps them."""
+        if self._threads is not None:
+            async with self._turn:
+                return await self._threads.write(write)
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(write)
 
     def insert(self, table: Table) -> Insert:
         """An insert of this dialect, which knows `on_conflict_…`."""
@@ -152,6 +180,8 @@ class Database:
                 await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
+        if self._threads is not None:
+            await asyncio.to_thread(self._threads.close)
         await self.engine.dispose()
 
 
@@ -170,11 +200,24 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
     if file.is_dir():
         raise BadInput(str(file), "is a folder where the database file belongs.", "Move it away, or name another home.")
     make_private(file)
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
-    event.listen(engine.sync_engine, "handle_error", lambda context: raise_failure(context, file))
-    event.listen(engine.sync_engine, "connect", lambda connection, _: _prepare_sqlite(connection, file))
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    engine = create_async_engine(url, **_SQLITE_ENGINE)
+    _watch_over(engine.sync_engine, file)
     return engine
+
+
+def _sqlite_threads(url: URL) -> SqliteThreads:
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), **_SQLITE_ENGINE)
+    _watch_over(engine, Path(url.database or ""))
+    return SqliteThreads(engine, engine.execution_options(**{_WRITES: True}))
+
+
+_SQLITE_ENGINE: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}, "hide_parameters": True}
+
+
+def _watch_over(engine: Engine, file: Path) -> None:
+    event.listen(engine, "handle_error", lambda context: raise_failure(context, file))
+    event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, file))
+    event.listen(engine, "begin", _begin_sqlite)
 
 
 def _postgresql_engine(url: URL) -> AsyncEngine:

@@ -38,12 +38,10 @@ class Repository:
         return condition
 
     async def _one(self, query: Executable) -> RowMapping | None:
-        async with self._database.reading() as connection:
-            return (await connection.execute(query)).mappings().first()
+        return await self._database.read(lambda connection: connection.execute(query).mappings().first())
 
     async def _all(self, query: Executable) -> list[RowMapping]:
-        async with self._database.reading() as connection:
-            return list((await connection.execute(query)).mappings())
+        return await self._database.read(lambda connection: list(connection.execute(query).mappings()))
 
     async def _write(self, statement: Executable) -> int:
         """Execute in a transaction of its own; returns how many rows it touched."""
