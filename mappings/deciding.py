@@ -72,7 +72,20 @@ class Decider:
     @cached_property
     def _words_of(self) -> list[CanonicalField | None]:
         """The canonical field of each target; None where the target is another schema."""
-        return [_canonical(self.space, at) if self.space.canonical else None for at in range(len(self.space.fields))]
+        if not self.space.canonical:
+            return [None] * len(self.space.fields)
+        entities = canonical_model().entities
+        return [entities[field.table].fields[field.name] for field in self.space.fields]
+
+    @cached_property
+    def _chosen(self) -> list[list[int]]:
+        found: list[list[int]] = self.ranking.chosen[:, : self.top_k].tolist()
+        return found
+
+    @cached_property
+    def _confidences(self) -> list[list[float]]:
+        found: list[list[float]] = self.ranking.probabilities[:, : self.top_k].tolist()
+        return found
 
     def lines(self) -> list[ColumnMapping]:
         """A line for each column, in the source's order."""
@@ -83,8 +96,7 @@ class Decider:
 
     def _draft(self, row: int, keyed: int | None) -> Draft:
         reading = self.ranking.signals.reading
-        chosen = self.ranking.chosen[row, : self.top_k].tolist()
-        confidences = self.ranking.probabilities[row, : self.top_k].tolist()
+        chosen, confidences = self._chosen[row], self._confidences[row]
         places = {at: place for place, at in enumerate(chosen)}
         none = float(self.ranking.none[row])
         if keyed is not None:
@@ -139,7 +151,7 @@ class Decider:
         share = draft.confidence / len(need.readings)
         first = [_built(self.space, draft.at, share, each, (*draft.evidence, *said)) for each in need.readings]
         decision: Decision = "review" if need.doubt and draft.decision == "accept" else draft.decision
-        return ColumnMapping(
+        return ColumnMapping.model_construct(  # unchecked, as its candidates are
             source_table=reading.tables[reading.table_of[draft.row]].name, source_column=reading.columns[draft.row].name,
             candidates=(*first, *draft.others)[: self.top_k], no_match=round(draft.none, 4), decision=decision,
         )  # fmt: skip
@@ -207,10 +219,6 @@ def _put_first(
     left = 1 - BY_KEY
     rest = [(at, p * left) for at, p in zip(chosen, confidences, strict=True) if at != keyed]
     return [keyed, *(at for at, _ in rest)], [BY_KEY, *(p for _, p in rest)], none * left
-
-
-def _canonical(space: TargetSpace, at: int) -> CanonicalField:
-    return canonical_model().field(f"{space.fields[at].table}.{space.fields[at].name}")
 
 
 def _built(

@@ -49,16 +49,22 @@ class Explainer:
         likely = self._entities[self._table_of[row]][self._index[at]]
         told_of = place is not None and place < len(self._moved[row]) and confidence >= _CHANCE
         moved = self._moved[row][place] if told_of and place is not None else []
-        told = sorted(
-            ((abs(each), each, name) for each, name in zip(moved, SIGNALS, strict=False) if abs(each) >= _WORTH_SAYING),
-            reverse=True,
-        )[:_MOST]
-        said = [
-            (name, min(max(each, 0.0) / _STRONG, 1.0), self._words(name, row, at, each > 0)) for _, each, name in told
+        told = [
+            (abs(each), each, name)
+            for each, name in zip(moved, SIGNALS, strict=False)
+            if each >= _WORTH_SAYING or each <= -_WORTH_SAYING
         ]
-        if not any(name == "table" for name, _, _ in said):
-            said.append(("table", likely, self._words("table", row, at, True)))
-        return tuple(_evidence(name, round(score, 1), words) for name, score, words in said if words)
+        told.sort(reverse=True)
+        evidence = []
+        tabled = False
+        for _, each, name in told[:_MOST]:
+            tabled = tabled or name == "table"
+            words = self._words(name, row, at, each > 0)
+            if words:
+                evidence.append(_evidence(name, round(min(max(each, 0.0) / _STRONG, 1.0), 1), words))
+        if not tabled:
+            evidence.append(_evidence("table", round(likely, 1), self._words("table", row, at, True)))
+        return tuple(evidence)
 
     def _words(self, signal: str, row: int, at: int, helps: bool) -> str:
         reading, field = self._ranking.signals.reading, self._space.fields[at]

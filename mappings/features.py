@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mappings.column_types import agreement
-from mappings.kinds import Profile
+from mappings.kinds import Kind, Profile
 from mappings.reading import Reading
 from mappings.references import References, find_references
 from mappings.signals import Overlap, phrase_overlap, trigram_cosine
@@ -15,6 +19,8 @@ from mappings.targets import FloatArray, TargetField, TargetSpace
 
 CANDIDATES = 32
 _ID_ATOMS = ("id", "number", "code")
+_KINDS = {kind: at for at, kind in enumerate(get_args(Kind))}
+Shares = NDArray[np.float64]
 
 PAIR_FEATURES = (
     "local", "local_squared", "of_text", "of_phrase", "exact", "full", "described", "described_phrase", "trigram",
@@ -50,6 +56,26 @@ class Signals:
     types: FloatArray
     values: FloatArray
 
+    @cached_property
+    def entity_best(self) -> FloatArray:
+        """(n_columns, n_target_tables) the best name of any of the entity's fields."""
+        return _entity_best(self.local.score, self.table_index)
+
+    @cached_property
+    def table_best(self) -> FloatArray:
+        """(n_tables, n_fields) the best name for the field of any of the table's columns."""
+        best = np.zeros((int(self.reading.table_of.max()) + 1, self.local.score.shape[1]), np.float32)
+        at, starts = np.unique(self.reading.table_of, return_index=True)
+        best[at] = np.maximum.reduceat(self.local.score, starts, axis=0)
+        return best
+
+
+def _entity_best(strength: FloatArray, table_index: np.ndarray) -> FloatArray:
+    """(n_columns, n_target_tables) of (n_columns, n_fields), at least 0."""
+    best = np.zeros((len(strength), int(table_index.max()) + 1), np.float32)
+    np.maximum.at(best.T, table_index, strength.T)
+    return best
+
 
 def compute_signals(reading: Reading, space: TargetSpace) -> Signals:
     """(n_columns, n_fields) signals from names, descriptions, types and values."""
@@ -79,11 +105,30 @@ def _value_agreement(reading: Reading, space: TargetSpace) -> FloatArray:
     classes = [_value_class(field) for field in space.fields]
     distinct = sorted(set(classes))
     place = np.array([distinct.index(each) for each in classes], np.intp)
+    rows = [row for row, profile in enumerate(reading.profiles) if profile.samples]
     scores = np.zeros((len(reading.columns), len(distinct)), np.float32)
-    for row, profile in enumerate(reading.profiles):
-        if profile.samples:
-            scores[row] = [_value_score(profile, each) for each in distinct]
+    if rows:
+        shares = _Shares([reading.profiles[row] for row in rows])
+        scores[rows] = np.stack([_value_score(shares, each) for each in distinct], axis=1)
     return np.asarray(scores[:, place], np.float32)
+
+
+class _Shares:
+    """The shares of each kind in several columns' samples, and which of the columns look like flags."""
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._shares = np.zeros((len(_KINDS), len(profiles)))
+        for column, profile in enumerate(profiles):
+            for kind, share in profile.shares.items():
+                self._shares[_KINDS[kind], column] = share
+        self.flags = np.array([each.distinct <= 2 and max(map(len, each.texts)) <= 5 for each in profiles])
+
+    def __call__(self, *kinds: Kind) -> Shares:
+        """(n,) how much of each column's samples is of these kinds."""
+        share: Shares = self._shares[_KINDS[kinds[0]]]
+        for kind in kinds[1:]:
+            share = share + self._shares[_KINDS[kind]]
+        return share
 
 
 def _value_class(field: TargetField) -> str:
@@ -95,8 +140,8 @@ def _value_class(field: TargetField) -> str:
     return field.group
 
 
-def _value_score(profile: Profile, value_class: str) -> float:
-    share = profile.share
+def _value_score(share: _Shares, value_class: str) -> Shares:
+    """(n,) how well the samples of columns go with a class of fields."""
     others = share("date", "datetime", "email", "phone", "boolean")
     match value_class:
         case "email":
@@ -104,20 +149,19 @@ def _value_score(profile: Profile, value_class: str) -> float:
         case "phone":
             return 2 * share("phone") - 1 + 0.8 * share("number")
         case "date":
-            return 2 * min(1.0, share("date") + 0.6 * share("datetime") + 0.3 * share("number")) - 1
+            return 2 * np.minimum(1.0, share("date") + 0.6 * share("datetime") + 0.3 * share("number")) - 1
         case "datetime":
             fitting = share("datetime") + 0.5 * share("date") + 0.3 * share("number") + 0.6 * share("time")
-            return 2 * min(1.0, fitting) - 1
+            return 2 * np.minimum(1.0, fitting) - 1
         case "decimal" | "integer":
             return 1.4 * share("number") - 1
         case "boolean":
-            flags = profile.distinct <= 2 and all(len(text) <= 5 for text in profile.texts)
-            return 1.0 if share("boolean") > 0.5 else 0.4 if flags else -1.0
+            return np.where(share("boolean") > 0.5, 1.0, np.where(share.flags, 0.4, -1.0))
         case "key":
             return 0.3 * share("number", "uuid", "code") - others
         case "text" | "long":
             return 0.4 * share("word", "text") - others - share("uuid") - 0.1 * share("number")
-    return 0.0
+    return np.zeros(len(others))
 
 
 def table_votes(signals: Signals, space: TargetSpace) -> tuple[FloatArray, FloatArray]:
@@ -189,7 +233,8 @@ def choose_candidates(
     """(n_columns, k) indices of the fields worth a closer look. `entities` is (n_tables, n_target_tables), `first`
     (n_columns, n_fields) what an earlier look thought."""
     likely = entities[signals.reading.table_of][:, signals.table_index]
-    refers = _reference_agreement(signals, space, entities)
+    wanted = _wanted(space)
+    refers = np.where(wanted >= 0, _pointed(signals, entities)[:, np.maximum(wanted, 0)], 0)
     score = (
         np.maximum(signals.local.score, 0.8 * signals.described.score) + 0.3 * signals.full + 0.3 * signals.trigram
         + 0.6 * np.sqrt(likely) + 0.5 * refers + 0.2 * signals.types + 0.2 * signals.values
@@ -200,14 +245,11 @@ def choose_candidates(
     return np.argpartition(-score, k - 1, axis=1)[:, :k]
 
 
-def _reference_agreement(signals: Signals, space: TargetSpace, entities: FloatArray) -> FloatArray:
-    """The probability that the table a column points to is what the field refers to; 0 where it points nowhere."""
+def _pointed(signals: Signals, entities: FloatArray) -> FloatArray:
+    """(n_columns, n_target_tables) how surely a column points to a table of that entity; 0 where it points nowhere."""
     references = signals.references
-    at = {name: index for index, name in enumerate(space.tables)}
-    wanted = np.array([at.get(field.refers_to or "", -1) for field in space.fields], np.intp)
     pointed = np.where(references.table[:, None] >= 0, entities[references.table], 0) * references.trust[:, None]
-    agreed = np.where(wanted >= 0, pointed[:, np.maximum(wanted, 0)], 0)
-    return np.asarray(agreed, np.float32)
+    return np.asarray(pointed, np.float32)
 
 
 def pair_features(
@@ -216,27 +258,30 @@ def pair_features(
     """(n_columns, k, PAIR_FEATURES) of the chosen candidates. `popularity` is (n_fields,), how often a field is met."""
     rows = np.arange(len(chosen))[:, None]
     local, reading = signals.local.score, signals.reading
-    fields = space.fields
+    fields, table_of = space.fields, reading.table_of[:, None]
     is_id = np.array([field.is_id for field in fields], np.float32)[chosen]
     refers = np.array([field.refers_to is not None for field in fields], np.float32)[chosen]
-    likely = entities[reading.table_of][:, signals.table_index][rows, chosen]
-    first = entities.argmax(axis=1)[reading.table_of][:, None] == signals.table_index[chosen]
-    own, other = _mentions(signals, space)
-    agrees = _reference_agreement(signals, space, entities)[rows, chosen]
+    entity, wanted = signals.table_index[chosen], _wanted(space)[chosen]
+    points_on, wanted = wanted >= 0, np.maximum(wanted, 0)
+    likely = entities[table_of, entity]
+    first = entities.argmax(axis=1)[table_of] == entity
+    spoken = _spoken(signals, space)
+    own = np.maximum(*(spoken[rows, each[chosen]] for each in _speaks_of(signals, space)))
+    other = np.maximum(spoken.max(axis=1, keepdims=True) - own, 0)
+    agrees = np.where(points_on, _pointed(signals, entities)[rows, wanted], 0)
     points = signals.references.trust[:, None]
     primary = signals.references.primary[:, None]
     type_, values = signals.types[rows, chosen], signals.values[rows, chosen]
     score, described = local[rows, chosen], signals.described.score[rows, chosen]
     broad = [np.broadcast_to(each[:, None], chosen.shape) for each in (reading.technical, reading.unknown)]
-    refers_to_own = _refers_to_own(space, signals, entities)[rows, chosen]
+    refers_to_own = np.where(points_on, entities[table_of, wanted], 0)
     stack = [
         score, score**2, signals.local.of_text[rows, chosen], signals.local.of_phrase[rows, chosen],
         score > 0.99, signals.full[rows, chosen], described, signals.described.of_phrase[rows, chosen],
         signals.trigram[rows, chosen], np.log(np.maximum(likely, 2e-3)) / 3, likely, first,
         score * np.sqrt(likely), described * np.sqrt(likely), score - local.max(axis=1, keepdims=True),
-        score - _entity_best(local, signals.table_index)[rows, signals.table_index[chosen]],
-        score - _table_best(local, reading.table_of)[reading.table_of[:, None], chosen],
-        own[rows, chosen], other[rows, chosen], np.maximum(type_, 0), np.minimum(type_, 0),
+        score - signals.entity_best[rows, entity], score - signals.table_best[table_of, chosen],
+        own, other, np.maximum(type_, 0), np.minimum(type_, 0),
         np.maximum(values, 0), np.minimum(values, 0), is_id, is_id * primary, is_id * _id_words(signals, space)[:, None],
         is_id * _is_first(reading)[:, None], refers, agrees, refers * np.maximum(points - agrees, 0),
         (1 - is_id) * primary, broad[0], broad[1], popularity[chosen], refers_to_own, _is_long(space)[chosen],
@@ -251,54 +296,41 @@ def none_features(signals: Signals, space: TargetSpace, entities: FloatArray) ->
     none = 1 - likely.sum(axis=1)
     best_entity = (local * np.sqrt(likely[:, signals.table_index])).max(axis=1)
     sizes = np.bincount(reading.table_of, minlength=len(reading.tables))[reading.table_of]
-    _, other = _mentions(signals, space)
+    spoken = _spoken(signals, space)
+    spoken_of = spoken[:, np.unique(_speaks_of(signals, space))].max(axis=1)  # what any field may be spoken of by
     references = signals.references
     pointed_none = np.where(references.table >= 0, 1 - entities[references.table].sum(axis=1), 0) * references.trust
     stack = [
         np.ones(len(local)), local.max(axis=1), best_entity, signals.described.score.max(axis=1), none,
         likely.max(axis=1), reading.technical, reading.table_technical[reading.table_of], reading.unknown,
-        other.min(axis=1), references.primary, references.trust, pointed_none, np.log1p(sizes) / 4,
+        np.maximum(spoken.max(axis=1) - spoken_of, 0), references.primary, references.trust, pointed_none, np.log1p(sizes) / 4,
         np.array([group == "boolean" for group in reading.groups]), reading.descriptions.total > 0,
         signals.trigram.max(axis=1), reading.outside,
     ]  # fmt: skip
     return np.stack([np.asarray(each, np.float32) for each in stack], axis=1)
 
 
-def _mentions(signals: Signals, space: TargetSpace) -> tuple[FloatArray, FloatArray]:
-    """Whether a column's name speaks of the field's entity (or what it refers to), or of another one only."""
+def _spoken(signals: Signals, space: TargetSpace) -> FloatArray:
+    """(n_columns, n_target_tables) whether a column's name speaks of an entity."""
     heads = np.zeros((len(space.tables), len(space.atoms)), np.float32)
     for row, phrases in enumerate(space.table_phrases):
         for phrase in phrases:
             if len(phrase) == 1:
                 heads[row, [space.atoms[atom] for atom in phrase]] = 1
-    spoken = np.minimum(signals.reading.names.present @ heads.T, 1)  # (n_columns, n_target_tables)
+    return np.asarray(np.minimum(signals.reading.names.present @ heads.T, 1), np.float32)
+
+
+def _speaks_of(signals: Signals, space: TargetSpace) -> np.ndarray:
+    """(2, n_fields) the entities that a name may speak of for a field's sake: its own, and what it refers to."""
     at = {name: index for index, name in enumerate(space.tables)}
-    refers = np.array(
-        [at.get(field.refers_to or field.table, signals.table_index[i]) for i, field in enumerate(space.fields)]
-    )
-    own = np.maximum(spoken[:, signals.table_index], spoken[:, refers])
-    other = np.maximum(spoken.max(axis=1, keepdims=True) - own, 0)
-    return np.asarray(own, np.float32), np.asarray(other, np.float32)
+    own = signals.table_index
+    return np.array([own, [at.get(field.refers_to or field.table, own[i]) for i, field in enumerate(space.fields)]])
 
 
-def _refers_to_own(space: TargetSpace, signals: Signals, entities: FloatArray) -> FloatArray:
-    """How likely the field would point from an entity to itself."""
+def _wanted(space: TargetSpace) -> np.ndarray:
+    """(n_fields,) the index of the entity that a field refers to, -1 for none."""
     at = {name: index for index, name in enumerate(space.tables)}
-    wanted = np.array([at.get(field.refers_to or "", -1) for field in space.fields], np.intp)
-    likely = entities[signals.reading.table_of]
-    return np.asarray(np.where(wanted >= 0, likely[:, np.maximum(wanted, 0)], 0), np.float32)
-
-
-def _entity_best(local: FloatArray, table_index: np.ndarray) -> FloatArray:
-    best = np.zeros((local.shape[0], int(table_index.max()) + 1), np.float32)
-    np.maximum.at(best.T, table_index, local.T)
-    return best
-
-
-def _table_best(local: FloatArray, table_of: np.ndarray) -> FloatArray:
-    best = np.zeros((int(table_of.max()) + 1, local.shape[1]), np.float32)
-    np.maximum.at(best, table_of, local)
-    return best
+    return np.array([at.get(field.refers_to or "", -1) for field in space.fields], np.intp)
 
 
 def _id_words(signals: Signals, space: TargetSpace) -> FloatArray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mappings.inference import Known, infer_codes
 from mappings.lexicon import lexicon
-from mappings.placing import Need, Placed, Surroundings, plain_name
+from mappings.placing import Need, Placed, Surroundings, key_of, plain_name
 from mappings.schema import CodeMap, Column, Lookup, Table
 from mappings.transforms.values import text_of
 
@@ -37,7 +37,8 @@ def _tables_behind(each: Placed, source: Surroundings) -> list[Table]:
     if stated is not None:
         return [stated] if stated.name != each.table else []
     others = [source.tables[name] for name in source.holders.get(each.field.path, ()) if name != each.table]
-    return [table for table in others if (key := _key(table, None)) is not None and _all_found(each, key)]
+    own = {text for text in each.texts if text is not None}
+    return [table for table in others if own and own <= source.key_values(table)]
 
 
 def _stated(column: Column, source: Surroundings) -> Table | None:
@@ -80,18 +81,10 @@ def _coded(each: Placed, key: Column, text: Column, lookup: Lookup) -> Need:
 
 
 def _key(table: Table, references: str | None) -> Column | None:
-    """The column that the reference names, the primary key, or the first one whose values differ in every row."""
+    """The column that the reference names, else the table's key."""
     named = (references or "").rpartition(".")[2]
     by_name = next((column for column in table.columns if named and column.name == named), None)
-    primary = [column for column in table.columns if column.primary_key]
-    if by_name is not None or len(primary) == 1:
-        return by_name or primary[0]
-    unique = (
-        column
-        for column in table.columns
-        if column.samples and len({*map(text_of, column.samples)} - {None}) == len(column.samples)
-    )
-    return next(unique, None)
+    return by_name or key_of(table)
 
 
 def _texts(each: Placed, table: Table, there: Sequence[Placed], key: Column | None) -> list[Column]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from knowledge.canonical import LIMITS, CanonicalField
 from knowledge.glossary import code_spellings
+from mappings.format_search import DAYS, MOMENTS, MOST, fitting_formats
 from mappings.kinds import Profile
 from mappings.schema import Boolean, CodeMap, Column, Copy, Date, Datetime, Number, Phone, Scalar, Transform, Unit
-from mappings.transforms.formats import Partial, parser
 from mappings.transforms.numbers import number_reader, parted, read_decimal
 from mappings.units import scaled, with_words
 
@@ -41,21 +40,6 @@ class Unread:
 
 Inferred = Known | Ambiguous | Unread
 
-# A reading holds where it fits this much of the samples: the rest are what every real list contains.
-MOST = 0.5
-_PLAUSIBLE_YEARS = range(1850, 2151)
-
-# Readings that differ only in the order of day and month are one family; a dot is never between month and day.
-_DAYS = (
-    "iso", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y%m%d", "%d%m%Y", "%m%d%Y",
-    "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
-)  # fmt: skip
-_TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S.%f")
-_MOMENTS = (
-    "iso", "hl7", *(f"{day} {time}" for day in (*_DAYS[1:10], *_DAYS[13:]) for time in _TIMES),
-    "%d-%b-%Y %H:%M:%S",
-)  # fmt: skip
-
 
 def infer(field: CanonicalField, profile: Profile, column: Column | None = None) -> Inferred:
     """The transform that turns these samples into the field's values. Without samples a copy has to do.
@@ -83,7 +67,7 @@ def infer(field: CanonicalField, profile: Profile, column: Column | None = None)
 def infer_date(samples: Sequence[Scalar]) -> Inferred:
     """A date format; where a day and a month could be each other, both readings."""
     texts = _texts(samples)
-    readings = _readings(texts, _DAYS)
+    readings = fitting_formats(texts, DAYS)
     if readings == ["iso"] and all(len(text) <= 10 for text in texts):
         return Known(Date())
     if readings:
@@ -101,12 +85,12 @@ def infer_datetime(samples: Sequence[Scalar]) -> Inferred:
     if since_1970 is not None:
         return Known(Datetime(from_=since_1970, zone="utc"))
     days_only = bool(texts) and all(re.fullmatch(r"\d{8}", text) for text in texts)  # HL7 could read them too
-    readings = [] if days_only else _readings(texts, _MOMENTS)
+    readings = [] if days_only else fitting_formats(texts, MOMENTS)
     if readings and all("%y" in each for each in readings):  # which century?
         return Ambiguous(tuple(Datetime(from_=each) for each in readings))
     if readings:
         return _one_or_all([Datetime(from_=each) for each in readings])
-    days = _readings(texts, _DAYS)
+    days = fitting_formats(texts, DAYS)
     return _one_or_all([Date(from_=each) for each in days])
 
 
@@ -248,25 +232,6 @@ def _sexes(seen: set[str]) -> dict[str, str]:
 
 def _texts(samples: Sequence[Scalar]) -> list[str]:
     return [str(each).strip() for each in samples if each is not None and str(each).strip()]
-
-
-def _readings(texts: Sequence[str], formats: Sequence[str]) -> list[str]:
-    """The formats that read most of the texts, and as many as any other does."""
-    if not texts:
-        return []
-    shares = {format_: sum(_reads(text, format_) for text in texts) / len(texts) for format_ in formats}
-    best = max(shares.values())
-    return [format_ for format_, share in shares.items() if share == best] if best >= MOST else []
-
-
-def _reads(text: str, format_: str) -> bool:
-    # month names and am/pm need letters: most texts have none, and strptime is slow to say so
-    if ("%b" in format_ or "%p" in format_) and not any(each.isalpha() for each in text):
-        return False
-    moment = parser(format_)(text)
-    if isinstance(moment, Partial):
-        return format_ == "iso" and len(text) == 7  # a bare year is as well a number
-    return isinstance(moment, datetime) and moment.year in _PLAUSIBLE_YEARS
 
 
 def _one_or_all(readings: Sequence[Transform]) -> Inferred:

@@ -69,6 +69,31 @@ class Surroundings:
                 found.setdefault(path, []).append(name)
         return found
 
+    def key_values(self, table: Table) -> frozenset[str | None]:
+        """The sampled values of the table's key, in which other columns' values are looked for."""
+        known = self._key_values.get(table.name)
+        if known is None:
+            key = key_of(table)
+            known = self._key_values[table.name] = frozenset(map(text_of, key.samples) if key else ())
+        return known
+
+    @cached_property
+    def _key_values(self) -> dict[str, frozenset[str | None]]:
+        return {}
+
+
+def key_of(table: Table) -> Column | None:
+    """The only primary key, or the first column whose values differ in every row."""
+    primary = [column for column in table.columns if column.primary_key]
+    if len(primary) == 1:
+        return primary[0]
+    unique = (
+        column
+        for column in table.columns
+        if column.samples and len({*map(text_of, column.samples)} - {None}) == len(column.samples)
+    )
+    return next(unique, None)
+
 
 def plain_name(name: str) -> str:
     """A name as references may write it: without case and punctuation."""

@@ -165,32 +165,49 @@ def _bag(
     weighted = np.zeros((len(texts), len(space.atoms)), np.float32)
     present = np.zeros_like(weighted)
     total = np.zeros(len(texts), np.float32)
+    senses = _Senses(space, spoken)
     for row, slots in enumerate(texts):
+        weights: dict[int, float] = {}
+        shares: dict[int, float] = {}
         for at, slot in enumerate(slots):
             factor = 1.0 if factors is None else factors[row][at]
-            total[row] += factor * _spread(slot, factor, weighted[row], present[row], space, spoken)
+            total[row] += factor * senses.add(slot, factor, weights, shares)
+        if weights:
+            weighted[row, list(weights)] = list(weights.values())
+            present[row, list(shares)] = list(shares.values())
     return Words(weighted, present, total)
 
 
-def _spread(
-    slot: Slot,
-    factor: float,
-    weighted: FloatArray,
-    present: FloatArray,
-    space: TargetSpace,
-    spoken: Mapping[str, float],
-) -> float:
-    """Put one slot into a row; returns the slot's weight. A reading counts as far as its language is spoken here."""
-    readings = slot.readings or ((slot.text,),)
-    known = [[space.atoms[atom] for atom in reading if atom in space.atoms] for reading in readings]
-    telling = [float(space.weights[at]) for reading in known for at in reading]
-    weight = max(telling, default=0.2 if slot.text.isdigit() else _UNKNOWN_WEIGHT)
-    said = _said_here(slot, spoken)
-    for reading, ats, share in zip(readings, known, said, strict=True):
-        for at in ats:
-            weighted[at] = max(weighted[at], weight * factor * share / len(reading))
-            present[at] = max(present[at], share * (1.0 if factor > _REPEATED else 0.5))
-    return weight
+class _Senses:
+    """What words say in a space's atoms, in a source that speaks some languages; each is looked up once."""
+
+    def __init__(self, space: TargetSpace, spoken: Mapping[str, float]) -> None:
+        self._atoms, self._spoken = space.atoms, spoken
+        self._weights: list[float] = space.weights.tolist()
+        self._known: dict[Slot, tuple[float, list[tuple[int, float, int]]]] = {}
+
+    def add(self, slot: Slot, factor: float, weights: dict[int, float], shares: dict[int, float]) -> float:
+        """Put one slot into a text's weights and shares by atom; returns the slot's weight."""
+        known = self._known.get(slot)
+        if known is None:
+            known = self._known[slot] = self._of(slot)
+        weight, atoms = known
+        clear = 1.0 if factor > _REPEATED else 0.5
+        for at, share, length in atoms:
+            weights[at] = max(weights.get(at, 0.0), weight * factor * share / length)
+            shares[at] = max(shares.get(at, 0.0), share * clear)
+        return weight
+
+    def _of(self, slot: Slot) -> tuple[float, list[tuple[int, float, int]]]:
+        """The slot's weight, and (atom, share, length of its reading): a reading counts as far as its language is spoken."""
+        readings = slot.readings or ((slot.text,),)
+        known = [[self._atoms[atom] for atom in reading if atom in self._atoms] for reading in readings]
+        telling = [self._weights[at] for reading in known for at in reading]
+        weight = max(telling, default=0.2 if slot.text.isdigit() else _UNKNOWN_WEIGHT)
+        said = _said_here(slot, self._spoken)
+        return weight, [
+            (at, share, len(reading)) for reading, ats, share in zip(readings, known, said, strict=True) for at in ats
+        ]
 
 
 def _said_here(slot: Slot, spoken: Mapping[str, float]) -> list[float]:

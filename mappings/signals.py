@@ -10,7 +10,7 @@ from mappings.lexicon import folded
 from mappings.reading import Reading, Words
 from mappings.targets import FloatArray, TargetSpace
 
-_PART = 256  # texts at a time
+_PART = 2048  # texts at a time, so that their pairs with phrases stay small
 
 
 @dataclass(frozen=True)
@@ -26,35 +26,64 @@ def phrase_overlap(words: Words, matrix: FloatArray, starts: np.ndarray, weights
     """Overlap of every text with every field's phrases.
 
     `matrix` is (n_phrases, n_atoms); `starts` (n_fields,) where each field's phrases begin; `weights` (n_atoms,) how
-    telling an atom is. Returns (n_texts, n_fields) arrays, 0 where nothing is shared. Works through the texts in parts
-    that fit a processor's cache.
+    telling an atom is. Returns (n_texts, n_fields) arrays, 0 where nothing is shared. Only pairs of text and phrase that
+    share an atom are looked at: one in twenty-five of all.
     """
     n = len(words.total)
-    score, of_text, of_phrase = (np.zeros((n, len(starts)), np.float32) for _ in range(3))
+    found = Overlap(*(np.zeros((n, len(starts)), np.float32) for _ in range(3)))
     phrase_weight = np.maximum(matrix @ weights, 1e-6)
+    with_atom = _Phrases(matrix)
     for at in range(0, n, _PART):
-        part = slice(at, at + _PART)
-        if words.total[part].any():
-            score[part], of_text[part], of_phrase[part] = _overlap(words, part, matrix, starts, weights, phrase_weight)
-    return Overlap(score, of_text, of_phrase)
+        _overlap(words, at, with_atom, starts, weights, phrase_weight, found)
+    return found
+
+
+class _Phrases:
+    """The phrases of each atom: `phrases` from `starts[atom]` on, `counts[atom]` of them."""
+
+    def __init__(self, matrix: FloatArray) -> None:
+        atoms, self.phrases = np.nonzero(matrix.T)
+        self.counts = np.bincount(atoms, minlength=matrix.shape[1])
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.number = len(matrix)
+
+    def sharing(self, texts: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For atoms of texts: (text, phrase) as one number and the place in `atoms`, sorted; and where each pair begins."""
+        counts = self.counts[atoms]
+        place = np.repeat(np.arange(len(atoms)), counts)
+        within = np.arange(len(place)) - np.repeat(np.cumsum(counts) - counts, counts)
+        pair = texts[place] * self.number + self.phrases[self.starts[atoms][place] + within]
+        order = np.argsort(pair, kind="stable")
+        pair = pair[order]
+        return pair, place[order], np.flatnonzero(np.diff(pair, prepend=-1))
 
 
 def _overlap(
-    words: Words, part: slice, matrix: FloatArray, starts: np.ndarray, weights: FloatArray, phrase_weight: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    covered = words.weighted[part] @ matrix.T
-    of_text = np.minimum(covered / np.maximum(words.total[part], 1e-6)[:, None], 1)
-    of_phrase = np.minimum((words.present[part] * weights) @ matrix.T / phrase_weight, 1)
+    words: Words, at: int, phrases: _Phrases, starts: np.ndarray, weights: FloatArray, phrase_weight: FloatArray,
+    found: Overlap,
+) -> None:  # fmt: skip
+    """Fill `found` for the texts of a part."""
+    texts, atoms = np.nonzero(words.present[at : at + _PART])
+    texts += at
+    pair, place, begins = phrases.sharing(texts, atoms)
+    if not len(pair):
+        return
+    text, phrase = pair[begins] // phrases.number, pair[begins] % phrases.number
+    covered = np.add.reduceat(words.weighted[texts, atoms][place], begins)
+    of_text = np.minimum(covered / np.maximum(words.total[text], 1e-6), 1)
+    said = np.add.reduceat((words.present[texts, atoms] * weights[atoms])[place], begins)
+    of_phrase = np.minimum(said / phrase_weight[phrase], 1)
     both = of_text + of_phrase
     score = np.zeros_like(both)
     np.divide(2 * of_text * of_phrase, both, out=score, where=both > 0)
-    best = np.maximum.reduceat(score, starts, axis=1)
-    chosen = score >= np.repeat(best, np.diff([*starts, matrix.shape[0]]), axis=1) - 1e-6
-    return (
-        best,
-        np.maximum.reduceat(of_text * chosen, starts, axis=1),
-        np.maximum.reduceat(of_phrase * chosen, starts, axis=1),
-    )
+    field = np.searchsorted(starts, phrase, "right") - 1
+    edges = np.flatnonzero(np.diff(text * len(starts) + field, prepend=-1))
+    best = np.maximum.reduceat(score, edges)
+    chosen = score >= np.repeat(best, np.diff([*edges, len(score)])) - 1e-6
+    where = text[edges], field[edges]
+    found.score[where] = best
+    found.of_text[where] = np.maximum.reduceat(of_text * chosen, edges)
+    found.of_phrase[where] = np.maximum.reduceat(of_phrase * chosen, edges)
 
 
 def trigram_cosine(reading: Reading, space: TargetSpace) -> FloatArray:

@@ -69,7 +69,9 @@ def suggest(
             line = _by_hints([check_hint(hint, column, practice) for hint in hinted[at]], line)
         elif line.decision == "accept" and table.name in described:
             line = line.model_copy(update={"decision": "review"})
-        lines.append(line.model_copy(update={"candidates": line.candidates[:top_k]}))
+        if len(line.candidates) > top_k:
+            line = line.model_copy(update={"candidates": line.candidates[:top_k]})
+        lines.append(line)
     return lines
 
 

@@ -100,7 +100,9 @@ def _run(name: str, rows: int, postgres: str | None) -> dict[str, object]:
     """One measurement in a process of its own, so that none warms or fattens another."""
     more = ["--postgres", postgres] if postgres else []
     command = [sys.executable, "-m", "evals.benchmarks", "--one", name, "--rows", str(rows), *more]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # one core is what is measured: more threads of the matrix library would only wait for each other, and count as computing
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=alone)
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
     told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])

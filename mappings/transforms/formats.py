@@ -43,6 +43,11 @@ def parser(format_: str) -> Parse:
     return _strptime_parser(format_) if pattern is None else _regular_parser(pattern)
 
 
+def has_only_numbers(format_: str) -> bool:
+    """Whether what the format reads is its own marks with digits between them, and nothing else."""
+    return format_ not in NAMED and _pattern(format_) is not None
+
+
 def written(moment: datetime, format_: str, *, day_only: bool = False) -> str:
     """The moment as text in that format: what a source that reads the format expects."""
     if format_ == "iso":
