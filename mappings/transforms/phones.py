@@ -7,6 +7,7 @@ import re
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
+from mappings.transforms.plain_phones import plain_reader
 from mappings.transforms.values import IMPOSSIBLE, Bad, Convert, Outcome, text_of
 
 NO_PHONE = Bad(IMPOSSIBLE, "not a telephone number of this country")
@@ -19,11 +20,15 @@ _EXTENSION = re.compile(r"[\s,;]*(?:x|ext|extension|durchwahl|dw|poste|int)\.?\s
 
 def phone_converter(region: str) -> Convert:
     """To E.164; `region` is ISO 3166 for numbers without a country code. Extensions are dropped: E.164 has none."""
+    plain = plain_reader(region)
 
     def convert(raw: object) -> Outcome:
         text = text_of(raw)
         if text is None:
             return None
+        known = None if plain is None else plain(text)
+        if known is not None:
+            return known
         text = _EXTENSION.sub("", _LABEL.sub("", text))
         if any(each.isalpha() for each in text):
             return NO_PHONE  # the library would dial letters as on an old telephone: S799100678 is no number
