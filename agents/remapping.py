@@ -48,7 +48,7 @@ async def _mapped(context: AgentContext, integration: Integration, schema: Schem
     method = manifest_of(integration.system).method(integration.method)
     practice = await context.store.practices.get(integration.practice_id)
     facts = PracticeFacts(practice.time_zone or "UTC", practice.country or "US")
-    corrections = await context.store.corrections.list(integration.system)
+    corrections = await context.store.corrections.list(integration.system, integration.id)
     lines = suggest_for(method, schema, corrections, facts)
     after = assemble(schema, lines, {}, constants_of(method), keys_of(method, schema), integration.system)
     lacking = {(gap.table, gap.entity) for gap in missing_identity(after, schema)}

@@ -81,7 +81,7 @@ async def suggest_mapping(state: MappingState, runtime: Runtime[AgentContext]) -
     schema = await _schema(runtime.context, integrated)
     method = manifest_of(draft.system).method(draft.method)
     facts = PracticeFacts(integrated.time_zone, integrated.country)
-    learned = await store.corrections.list(draft.system)
+    learned = await store.corrections.list(draft.system, integrated.integration_id)
     suggested = suggest_for(method, schema, learned, facts)
     if runtime.context.advisor is not None:
         suggested, advice = await choose_targets(runtime.context.advisor, suggested, schema, store.artifacts)
@@ -99,7 +99,7 @@ def suggest_for(
 
     A person's correction goes before the manifest.
     """
-    corrected = {(each.source_table, each.source_column) for each in corrections}
+    corrected = {(each.source_table, each.source_column) for each in corrections if each.practice is None}
     nowhere = left_out_columns(method) - corrected
     lines = suggest(schema, hints=hints_of(method), corrections=corrections, practice=practice)
     return [

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from knowledge.canonical import CanonicalField, canonical_model
+from mappings.corrections import NOTHING
 from mappings.engine import Ranking
 from mappings.explaining import Explainer
 from mappings.inference import Known, infer
@@ -104,6 +105,7 @@ class Decider:
         evidence = [
             self._explainer.explain(row, places.get(at), at, p) for at, p in zip(chosen, confidences, strict=True)
         ]
+        evidence = [(*self._told(row, at), *each) for at, each in zip(chosen, evidence, strict=True)]
         evidence[0] = (*((_BY_CATALOGUE,) if keyed is not None else ()), *evidence[0], *self._tie(chosen, confidences))
         readings: dict[str, Transform] = {}
         field = self._words_of[chosen[0]]
@@ -122,6 +124,11 @@ class Decider:
             for at, p, why in zip(chosen[1:], confidences[1:], evidence[1:], strict=True)
         )
         return Draft(row, chosen[0], confidences[0], none, evidence[0], others, need, decision)
+
+    def _told(self, row: int, at: int) -> tuple[Evidence, ...]:
+        """What people said of columns like this one, of this field or of nothing."""
+        reasons = self.ranking.told.reasons if self.ranking.told is not None else {}
+        return tuple(reasons[row, each] for each in (at, NOTHING) if (row, each) in reasons)
 
     def _together(self, drafts: Sequence[Draft]) -> dict[int, Need]:
         """By row, what columns need in which others take part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from mappings.context import (
     table_context_features,
 )  # fmt: skip
 from mappings.contributions import contributions
+from mappings.corrections import Told, take_in
 from mappings.features import (
     Signals,
     choose_candidates,
@@ -26,7 +28,7 @@ from mappings.features import (
 )  # fmt: skip
 from mappings.model import Weights, confidence_features
 from mappings.reading import read_schema
-from mappings.schema import Schema
+from mappings.schema import Correction, Schema
 from mappings.targets import FloatArray, TargetSpace
 
 
@@ -37,7 +39,7 @@ class Ranking:
     `chosen` (n_columns, k) are field indices by falling probability, `probabilities` (n_columns, k) and `none`
     (n_columns,) calibrated, together never above 1. `entities` (n_tables, n_target_tables) classifies the tables;
     what is missing to 1 is "none of them". `moved` (n_columns, EXPLAINED, SIGNALS) is what each signal did for the
-    leading candidates, in log odds.
+    leading candidates, in log odds. `told` is what people said.
     """
 
     signals: Signals
@@ -47,31 +49,37 @@ class Ranking:
     entities: FloatArray
     claims: FloatArray
     moved: FloatArray
+    told: Told | None = None
 
 
 EXPLAINED = 5
 
 
-def rank(source: Schema, space: TargetSpace, weights: Weights) -> Ranking:
-    """Rank every column of the source against the target space."""
+def rank(source: Schema, space: TargetSpace, weights: Weights, corrections: Sequence[Correction] = ()) -> Ranking:
+    """Rank every column of the source against the target space, given what people said of this system's columns."""
     signals = compute_signals(read_schema(source, space), space)
     options, none = table_features(signals, space)
     first = first_look(signals, space, options, none, weights)
-    second = second_look(signals, space, options, none, first, weights)
-    return _calibrated(signals, second, weights)
+    told = take_in(corrections, signals.reading, space, first) if corrections else None
+    if told is not None:
+        first = first_look(signals, space, options, none, weights, told)
+    second = second_look(signals, space, options, none, first, weights, told)
+    return _calibrated(signals, second, weights, told)
 
 
 def first_look(
-    signals: Signals, space: TargetSpace, options: FloatArray, none: FloatArray, weights: Weights
-) -> FirstLook:
+    signals: Signals, space: TargetSpace, options: FloatArray, none: FloatArray, weights: Weights,
+    told: Told | None = None,
+) -> FirstLook:  # fmt: skip
     """Tables and columns each for themselves. `options` and `none` are the features of the tables."""
     entities = weights.first.entities(options, none)
+    entities = entities if told is None else told.entities(entities)
     chosen = choose_candidates(signals, space, entities)
     pairs = pair_features(signals, space, entities, chosen, popularity(space, weights))
     found = weights.first.targets(pairs, none_features(signals, space, entities))
     fields = np.zeros((len(chosen), len(space.fields)), np.float32)
     np.put_along_axis(fields, chosen, found[:, :-1], axis=1)
-    return FirstLook(fields, found[:, -1], entities)
+    return FirstLook(*((fields, found[:, -1]) if told is None else told.first(fields, found[:, -1])), entities)
 
 
 @dataclass(frozen=True)
@@ -86,16 +94,21 @@ class SecondLook:
 
 
 def second_look(
-    signals: Signals, space: TargetSpace, options: FloatArray, none: FloatArray, first: FirstLook, weights: Weights
-) -> SecondLook:
+    signals: Signals, space: TargetSpace, options: FloatArray, none: FloatArray, first: FirstLook, weights: Weights,
+    told: Told | None = None,
+) -> SecondLook:  # fmt: skip
     """Tables and columns once more, with what stands around them."""
     around = look_around(signals, space, first)
     entities = weights.second.entities(*again(options, none, table_context_features(signals, space, first, around)))
-    chosen = choose_candidates(signals, space, entities, first=first.fields)
+    entities = entities if told is None else told.entities(entities)
+    likely = first.fields if told is None else told.candidates(first.fields)
+    chosen = choose_candidates(signals, space, entities, first=likely)
     features, nothing = column_features(signals, space, entities, first, around, chosen, weights)
     raw = weights.second.targets(features, nothing)
+    raw = raw if told is None else told.second(raw, chosen, features, nothing)
     shared = sharing(space, weights.shares)
-    return SecondLook(entities, chosen, features, assign_jointly(raw, chosen, signals.reading.table_of, shared))
+    raw = assign_jointly(raw, chosen, signals.reading.table_of, shared)
+    return SecondLook(entities, chosen, features, raw if told is None else told.settled(raw, chosen))
 
 
 def column_features(
@@ -135,7 +148,7 @@ def claims(entities: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(entities, 1 - rival), np.float32)
 
 
-def _calibrated(signals: Signals, second: SecondLook, weights: Weights) -> Ranking:
+def _calibrated(signals: Signals, second: SecondLook, weights: Weights, told: Told | None = None) -> Ranking:
     order = np.argsort(-second.raw[:, :-1], axis=1, kind="stable")
     chosen = np.take_along_axis(second.chosen, order, axis=1)
     pairs = np.take_along_axis(second.raw[:, :-1], order, axis=1)
@@ -143,7 +156,7 @@ def _calibrated(signals: Signals, second: SecondLook, weights: Weights) -> Ranki
     claim = claimed[signals.reading.table_of, signals.table_index[chosen[:, 0]]]
     stated, none = stated_probabilities(pairs, second.raw[:, -1], claim, weights)
     moved = contributions(second.features, order[:, :EXPLAINED], weights)
-    return Ranking(signals, chosen, stated, none, second.entities, claimed, moved)
+    return Ranking(signals, chosen, stated, none, second.entities, claimed, moved, told)
 
 
 def stated_probabilities(

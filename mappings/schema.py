@@ -250,13 +250,18 @@ class Hint(Frozen):
 
 
 class Correction(Frozen):
-    """A person's word on one column: the target, or None where the column maps to nothing."""
+    """A person's word on one column: the target, or None where the column maps to nothing.
+
+    `practice` is where it was said, if at another practice of the system: evidence there, where a word of the practice
+    itself, or of the vendor on all of them (None), decides.
+    """
 
     system: str
     source_table: str
     source_column: str
     target: str | None
     transform: Transform | None = None
+    practice: str | None = None
 
 
 # -- a saved mapping -------------------------------------------------------------------------------------------------------

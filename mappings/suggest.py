@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knowledge.canonical import CanonicalField
@@ -51,20 +51,24 @@ def suggest(
     """A line per source column, in the source's order.
 
     `target` None is the canonical model; hints and corrections speak of it only. A hint is checked on the column's
-    samples: confirmed or silent ones are `accept`, contradicted ones `review`. At most `top_k` candidates a line.
-    `weights` None are the shipped ones.
+    samples: confirmed or silent ones are `accept`, contradicted ones `review`. A correction decides here; one of another
+    practice does where the manifest says the same, or its author has proved right and the values do not contradict.
+    At most `top_k` candidates a line. `weights` None are the shipped ones.
     """
-    engine = _engine_lines(source, target, practice, top_k, weights or shipped_weights())
+    said = _of_this_system(source, corrections) if target is None else []
+    engine, proven = _engine_lines(source, target, practice, top_k, weights or shipped_weights(), said)
     hinted = _by_column(hints) if target is None else {}
     # who described a table meant the columns that are not hinted to be left out: a person may think otherwise, we do not
     described = {table for table, _ in hinted}
-    corrected = _corrections(source, corrections) if target is None else {}
+    corrected = {(each.source_table, each.source_column): each for each in said if each.practice is None}
+    elsewhere = {(each.source_table, each.source_column): each for each in said if each.practice is not None}
     lines = []
     columns = [(table, column) for table in source.tables for column in table.columns]
-    for (table, column), line in zip(columns, engine, strict=True):
+    for row, ((table, column), line) in enumerate(zip(columns, engine, strict=True)):
         at = (table.name, column.name)
-        if at in corrected:
-            line = _by_person(corrected[at], column, line)
+        word = corrected.get(at) or _elsewhere(elsewhere.get(at), proven.get(row), hinted.get(at, ()), column, practice)
+        if word is not None:
+            line = _by_person(word, column, line)
         elif at in hinted:
             line = _by_hints([check_hint(hint, column, practice) for hint in hinted[at]], line)
         elif line.decision == "accept" and table.name in described:
@@ -90,15 +94,17 @@ def classify(source: Schema) -> list[TableClass]:
 
 
 def _engine_lines(
-    source: Schema, target: Schema | None, practice: PracticeFacts | None, top_k: int, weights: Weights
-) -> list[ColumnMapping]:
+    source: Schema, target: Schema | None, practice: PracticeFacts | None, top_k: int, weights: Weights,
+    corrections: Sequence[Correction],
+) -> tuple[list[ColumnMapping], Mapping[int, Correction]]:  # fmt: skip
+    """The engine's lines, and by row the words of other practices that have proved right."""
     if not any(table.columns for table in source.tables):
-        return []
+        return [], {}
     space = canonical_space() if target is None else schema_space(target)
     if not space.fields:
         raise BadInput("the target schema", "has no column to map to", "Give at least one table with one column.")
-    ranking = rank(source, space, weights)
-    return Decider(ranking, space, weights, practice, top_k).lines()
+    ranking = rank(source, space, weights, corrections)
+    return Decider(ranking, space, weights, practice, top_k).lines(), ranking.told.proven if ranking.told else {}
 
 
 def _by_column(hints: Sequence[Hint]) -> dict[tuple[str, str], list[Hint]]:
@@ -108,13 +114,28 @@ def _by_column(hints: Sequence[Hint]) -> dict[tuple[str, str], list[Hint]]:
     return found
 
 
-def _corrections(source: Schema, corrections: Sequence[Correction]) -> dict[tuple[str, str], Correction]:
-    """The last word on each column of this system."""
-    return {
-        (each.source_table, each.source_column): each
-        for each in corrections
-        if source.system is None or each.system == source.system
-    }
+def _of_this_system(source: Schema, corrections: Sequence[Correction]) -> list[Correction]:
+    """The last word of each practice on each column of this system, oldest first."""
+    last: dict[tuple[str, str, str | None], Correction] = {}
+    for each in corrections:
+        if source.system is None or each.system == source.system:
+            at = (each.source_table, each.source_column, each.practice)
+            last.pop(at, None)
+            last[at] = each
+    return list(last.values())
+
+
+def _elsewhere(
+    latest: Correction | None, proven: Correction | None, hints: Sequence[Hint], column: Column,
+    practice: PracticeFacts | None,
+) -> Correction | None:  # fmt: skip
+    """Another practice's word, where it decides."""
+    if latest is not None and latest.target in {hint.target for hint in hints}:
+        return latest
+    if proven is None or proven.target is None:
+        return proven
+    said = Hint(table=proven.source_table, column=column.name, target=proven.target, transform=proven.transform)
+    return proven if check_hint(said, column, practice).accepted else None
 
 
 def _by_person(correction: Correction, column: Column, engine: ColumnMapping) -> ColumnMapping:
@@ -124,7 +145,8 @@ def _by_person(correction: Correction, column: Column, engine: ColumnMapping) ->
         return engine.model_copy(update={"candidates": others, "no_match": CORRECTED, "decision": "no_match"})
     field, instance = parse_target(correction.target)
     need = Need((correction.transform,)) if correction.transform is not None else _needed(field, column, engine)
-    said = Evidence(signal="correction", score=1.0, detail=f"a person said {correction.target}")
+    where = "a person" if correction.practice is None else "at another practice a person"
+    said = Evidence(signal="correction", score=1.0, detail=f"{where} said {correction.target}")
     several = len(need.readings) > 1
     evidence = (said, Evidence(signal="values", score=0.5, detail=need.doubt or "")) if several else (said,)
     readings = [

@@ -58,7 +58,7 @@ async def suggest_anew(context: AgentContext, integration: Integration) -> None:
     practice = await store.practices.get(integration.practice_id)
     facts = PracticeFacts(practice.time_zone or "UTC", practice.country or "US")
     method = manifest_of(integration.system).method(integration.method)
-    learned = await store.corrections.list(integration.system)
+    learned = await store.corrections.list(integration.system, integration.id)
     lines = suggest_for(method, Schema.model_validate(stored), learned, facts)
     await store.artifacts.put(
         integration.id, "suggestions", [line.model_dump(mode="json", by_alias=True) for line in lines]
@@ -67,7 +67,7 @@ async def suggest_anew(context: AgentContext, integration: Integration) -> None:
 
 async def withdraw(context: AgentContext, integration: Integration, table: str, column: str) -> bool:
     """Take the latest word on a column back; False where there is none."""
-    if not await context.store.corrections.withdraw(integration.system, table, column):
+    if not await context.store.corrections.withdraw(integration.system, table, column, integration.id):
         return False
     await follow_corrections(context, integration)
     return True

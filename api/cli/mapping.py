@@ -36,3 +36,17 @@ def correct(file: Annotated[str, typer.Argument(help="Corrections as CSV or JSON
     from api.commands.mapping import run_correct
 
     end(run_correct(file, as_json=json))
+
+
+@commands.command()
+def corrections(
+    system: Annotated[str | None, typer.Argument(help="Only this system's.")] = None,
+    take_back: Annotated[
+        list[int] | None, typer.Option(help="Forget the one of this number; what was said before it counts again.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What people said of columns, oldest first; with --json as `correct` takes it elsewhere."""
+    from api.commands.corrections import run_corrections
+
+    end(run_corrections(system, take_back or (), as_json=json))

@@ -10,6 +10,7 @@ from api.routes import (
     billing_catalogues,
     billing_codes,
     caller,
+    corrections,
     detections,
     health,
     incidents,
@@ -26,7 +27,7 @@ from api.routes import (
 )
 
 _ALL = (
-    operations, caller, practices, onboarding, questions, detections, integrations, mappings, billing_codes, billing_catalogues,
+    operations, caller, practices, onboarding, questions, detections, integrations, mappings, corrections, billing_codes, billing_catalogues,
     sync, practice_data, practice_writes, health, incidents, webhooks, audit, page,
 )  # fmt: skip
 

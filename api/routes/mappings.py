@@ -12,15 +12,15 @@ from pydantic import ConfigDict, Field, JsonValue
 from api.auth import Caller, Operator, Viewer
 from api.forms import Form, Id, Text, View
 from api.found import integration_of
+from api.routes.corrections import require_canonical
 from api.routing import resource
-from api.service import Served, context_for
-from knowledge.canonical import canonical_model
-from knowledge.catalogue import catalogue, manifest_of
+from api.service import Served
+from knowledge.catalogue import manifest_of
 from knowledge.errors import BadInput
 from mappings.compiled import compile_mapping
 from mappings.mask import masked, masked_samples
 from mappings.records import Applied, PracticeFacts, RawRow
-from mappings.schema import ColumnMapping, Correction, Mapping, Schema, Table, Transform
+from mappings.schema import ColumnMapping, Correction, Mapping, Schema, Table
 from mappings.suggest import classify, suggest
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
@@ -92,51 +92,6 @@ class SuggestionView(View):
 
 
 Shapes = Annotated[bool, Query(description="Also what the values of each column look like: shapes, no values.")]
-
-
-class Target(Form):
-    target_table: Text
-    target_column: Text
-
-
-class CorrectionForm(Form):
-    """A person's word on one column: where it belongs, or null where it belongs nowhere."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"system": "dampsoft", "source_table": "PATIENT", "source_column": "VNAME",
-                 "corrected": {"target_table": "Patient", "target_column": "first_name"}}
-            ]
-        },
-        strict=False,
-    )  # fmt: skip
-
-    suggestion_id: Id | None = None
-    system: Text
-    source_table: Text
-    source_column: Text
-    corrected: Target | None
-    transform: Transform | None = None
-
-
-class CorrectionView(View):
-    """`remapped`: integrations whose mapping it changed; they are read again."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"system": "dampsoft", "source_table": "PATIENT", "source_column": "VNAME",
-                 "target": "Patient.first_name", "remapped": ["int_Zk3nQ0a1bC2d"]}
-            ]
-        }
-    )  # fmt: skip
-
-    system: str
-    source_table: str
-    source_column: str
-    target: str | None
-    remapped: list[str]
 
 
 class MappingView(View):
@@ -227,7 +182,8 @@ async def suggest_mapping(body: SuggestForm, caller: Viewer) -> SuggestionView:
     integration = await integration_of(caller.store, body.integration_id) if body.integration_id else None
     if integration is not None and source.system is None:
         source = source.model_copy(update={"system": integration.system})
-    learned = await caller.store.corrections.list(source.system) if source.system else []
+    at = integration.id if integration else None
+    learned = await caller.store.corrections.list(source.system, at) if source.system else []
     lines, classes = await asyncio.to_thread(_suggested, source, target, learned, integration, body.top_k)
     return SuggestionView(
         suggestion_id=new_id("sug"), mappings=lines,
@@ -245,30 +201,6 @@ def _suggested(
     lines = suggest(source, target=target, hints=hints, corrections=learned, top_k=top_k)
     found = [] if target is not None else classify(source)
     return lines, [TableEntity(table=each.table, entity=each.entity, confidence=each.confidence) for each in found]
-
-
-@router.post("/mappings/corrections", status_code=201)
-async def correct_mapping(body: CorrectionForm, caller: Operator, service: Served) -> CorrectionView:
-    """Say where a column really belongs; later suggestions learn from it, running integrations are mapped anew."""
-    from agents.remapping import remap_system
-
-    if body.system not in catalogue():
-        raise BadInput("body, system", f"there is no system {body.system!r}.", "`patchbay systems` lists them.")
-    target = None
-    if body.corrected is not None:
-        target = f"{body.corrected.target_table}.{body.corrected.target_column}"
-        _require_canonical(target)
-    correction = Correction(
-        system=body.system, source_table=body.source_table, source_column=body.source_column, target=target,
-        transform=body.transform,
-    )  # fmt: skip
-    await caller.store.corrections.add(body.system, correction)
-    await caller.store.audit.record("mapping.corrected", body.system, caller.who, {"target": target})
-    remapped = await remap_system(context_for(service, caller.store), body.system)
-    return CorrectionView(
-        system=body.system, source_table=body.source_table, source_column=body.source_column, target=target,
-        remapped=remapped,
-    )  # fmt: skip
 
 
 @router.get("/integrations/{integration_id}/mapping")
@@ -357,7 +289,7 @@ def _check_mapping(mapping: Mapping, facts: PracticeFacts) -> None:
     """Raises `BadInput` where it names a field that the model has not, or does not compile."""
     for table in mapping.tables:
         for pair in table.fields:
-            _require_canonical(f"{pair.entity}.{pair.field}")
+            require_canonical(f"{pair.entity}.{pair.field}")
     try:
         compile_mapping(mapping, facts)
     except (ValueError, KeyError, ArithmeticError) as error:
@@ -365,12 +297,6 @@ def _check_mapping(mapping: Mapping, facts: PracticeFacts) -> None:
         raise BadInput(
             "body, mapping", f"has a transform that cannot run ({kind}).", "Correct its parameters."
         ) from None
-
-
-def _require_canonical(target: str) -> None:
-    if not canonical_model().knows(target):
-        mend = "Write an entity and one of its fields, or `extra` to keep the column as it is."
-        raise BadInput("target", f"{target!r} is no canonical field.", mend)
 
 
 def _usable(schema: Schema, place: str) -> Schema:

@@ -84,7 +84,7 @@ def measure(
         return _together(scenario, [_other(case, other, wrong, seed) for case, other in pairs for seed in seeds])
 
     doubtful = [_learned(case, _most_doubtful(case, round(0.1 * len(case.before))), set()) for case in cases]
-    carried = [_learned(other, _most_doubtful(case, AT_ANOTHER), set()) for case, other in pairs]
+    carried = [_learned(other, _said_elsewhere(_most_doubtful(case, AT_ANOTHER)), set()) for case, other in pairs]
     changed = [_changed(case, other) for case in cases for other in cases if case is not other]
     return CorrectionFigures(
         curve=tuple(played(f"{share:.0%} of the columns corrected", share, 0.0) for share in SHARES),
@@ -113,7 +113,11 @@ def _same(case: _Case, share: float, wrong: float, seed: int) -> Learned:
 def _other(case: _Case, other: _Case, wrong: float, seed: int) -> Learned:
     """Corrections of the first practice, at the second: all of its columns count, since nobody there corrected one."""
     share = min(1.0, AT_ANOTHER / len(case.labelled.labels))
-    return _learned(other, corrections(case.labelled, share, wrong=wrong, seed=seed), leave_out=set())
+    return _learned(other, _said_elsewhere(corrections(case.labelled, share, wrong=wrong, seed=seed)), leave_out=set())
+
+
+def _said_elsewhere(made: Sequence[Correction]) -> list[Correction]:
+    return [each.model_copy(update={"practice": "another"}) for each in made]
 
 
 def _most_doubtful(case: _Case, count: int) -> list[Correction]:

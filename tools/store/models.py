@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mappings.records import Applied, JsonValue, RawRow
+from mappings.schema import Correction
 
 IntegrationState = Literal["onboarding", "needs_review", "live", "paused", "failed", "disconnected"]
 RunStatus = Literal["running", "ok", "partial", "degraded", "failed"]
@@ -386,3 +387,12 @@ class CodeCatalogue(NewCodeCatalogue):
     codes: int
     imported_at: datetime
     imported_by: str
+
+
+class KeptCorrection(Stored):
+    """A correction as it was said: when, and at which integration (None: of the system as a whole)."""
+
+    number: int
+    correction: Correction
+    integration_id: str | None
+    said_at: datetime

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from agents.context import AgentContext
 from agents.conversation import open_thread
 from api.app import create_app
+from mappings.schema import Correction
 from tools.code_catalogues import CatalogueAsked, import_file
 from tools.store.open import open_stores
 
@@ -50,12 +51,14 @@ def running(
             endpoint, _ = await store.webhooks.create("https://vendor.example/", None)
             asked = CatalogueAsked("GOZ", "goz.csv")
             listed = await import_file(store, asked, b"Ziffer;Text\n2060;made up\n", "test", date(2026, 11, 21))
+            await store.corrections.add("x", Correction(system="x", source_table="T", source_column="C", target=None))
             ids = {
                 "practice_id": has.practice, "integration_id": has.integration, "endpoint_id": endpoint.id,
                 "run_id": (await store.runs.list(has.integration))[0].id,
                 "letter_id": (await store.dead_letters.list(has.integration))[0].id,
                 "incident_id": (await store.incidents.open(has.integration, "net.refused")).id,
                 "thread_id": (await open_thread(AgentContext(store))).id, "catalogue_id": listed.catalogue.id,
+                "correction_id": str((await store.corrections.entries())[0].number),
             }  # fmt: skip
             return (await store.api_keys.create("admin"))[1], ids
 

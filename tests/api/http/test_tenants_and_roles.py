@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from api.app import create_app
+from mappings.schema import Correction
 from tools.code_catalogues import CatalogueAsked, import_file
 
 WRITES = frozenset({"post", "put", "patch", "delete"})
@@ -52,12 +53,14 @@ async def ids_of(served: Any, theirs: Any) -> dict[str, str]:
     catalogue = (
         await import_file(store, asked, b"Ziffer;Text\n2070;made up\n", "theirs", date(2026, 11, 21))
     ).catalogue
+    await store.corrections.add("x", Correction(system="x", source_table="T", source_column="C", target=None))
+    said = (await store.corrections.entries())[0]
     run = (await store.runs.list(theirs.integration))[0]
     letter = (await store.dead_letters.list(theirs.integration))[0]
     return {
         "practice_id": theirs.practice, "integration_id": theirs.integration, "run_id": run.id, "letter_id": letter.id,
         "incident_id": incident.id, "thread_id": thread.id, "endpoint_id": endpoint.id, "record_id": "1",
-        "catalogue_id": catalogue.id,
+        "catalogue_id": catalogue.id, "correction_id": str(said.number),
     }  # fmt: skip
 
 

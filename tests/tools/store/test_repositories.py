@@ -317,3 +317,30 @@ async def test_runs_are_listed_newest_first(store: Store, clock) -> None:  # typ
     assert await store.runs.list("int_1") == [second, finished]
     assert await store.runs.latest("int_1", "Patient") == finished
     assert await store.runs.latest("int_1", "Ghost") is None
+
+
+async def test_words_of_other_practices_are_apart_from_those_said_here(store: Store) -> None:
+    said = [("a", "Patient.city"), ("b", "Patient.notes"), (None, "Patient.sex"), ("b", None)]
+    for at, target in said:
+        word = Correction(system="x", source_table="P", source_column="C", target=target, transform=Phone())
+        await store.corrections.add("x", word, integration_id=at)
+    found = {each.practice: each for each in await store.corrections.list("x", "a")}
+    assert {at: each.target for at, each in found.items()} == {None: "Patient.sex", "b": None}
+    assert (found[None].transform, found["b"].transform) == (Phone(), None)  # it may name values of the other practice
+    assert await store.corrections.withdraw("x", "P", "C", "a")
+    assert {each.practice: each.target for each in await store.corrections.list("x", "a")} == {
+        None: "Patient.city",
+        "b": None,
+    }
+
+
+async def test_corrections_are_listed_by_pages_and_taken_back_one_by_one(store: Store) -> None:
+    for column in "ABC":
+        await store.corrections.add("x", Correction(system="x", source_table="P", source_column=column, target=None))
+    first, second = await store.corrections.entries("x", None, 2)
+    assert [first.correction.source_column, second.correction.source_column] == ["C", "B"]
+    (last,) = await store.corrections.entries("x", second.number, 2)
+    assert (await store.corrections.take_back(last.number)).correction.source_column == "A"
+    with pytest.raises(NotFound):
+        await store.corrections.take_back(last.number)
+    assert await store.corrections.entries("y") == []
