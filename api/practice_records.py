@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.entities import RecordMeta, view_of
+from api.entities import RecordMeta, Shown, shown, view_of
 from api.forms import View
-from api.paging import Listing, cursor_of
+from api.paging import cursor_of
 from knowledge.canonical import canonical_model
 from mappings.records import JsonValue, PracticeFacts, with_extra
 from mappings.transforms.dates import instant, local_day
+from tools.clock import rfc3339
 from tools.store.errors import NotFound
 from tools.store.filing import Narrowing
 from tools.store.models import Integration, Practice, StoredRecord
@@ -26,6 +26,16 @@ MOST_SCANNED = 5000  # records opened for one page of a narrowed list; then the 
 _BATCH = 500
 _IN_TIME = "start="  # begins the place of a list in order of time
 PHONES = ("phone_mobile", "phone_home", "phone_work")
+
+_Batch = tuple[list[StoredRecord], bool]  # and whether more may follow
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records as they are shown, and the cursor behind them where more follow."""
+
+    items: list[Shown]
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,12 @@ async def practice_of(store: Store, practice_id: str) -> Practice:
 async def page_of_records(
     store: Store, integrations: Sequence[Integration], wanted: Wanted, zone: ZoneInfo, now: datetime,
     place: Sequence[str] | None, limit: int,
-) -> Listing[Any]:  # fmt: skip
+) -> Page:  # fmt: skip
     """One page in the order of integration and record id; what is narrowed by days or place, in the order of its start.
 
     A search by an indexed field opens only what fits.
     """
-    shown: list[View] = []
+    found: list[Shown] = []
     scanned, last = 0, place
     for integration in integrations:
         if place and integration.id < place[0]:
@@ -107,29 +117,32 @@ async def page_of_records(
         ages = await _ages(store, integration, now)
         after = place[1] if place and integration.id == place[0] else None
         road = await _road(store, integration, wanted, zone, after)
-        while records := await road.batch(after, limit - len(shown) + 1):
+        while True:
+            records, more = await road.batch(after, limit - len(found) + 1)
             for record in records:
                 scanned += 1
                 if wanted.fits(record.fields, zone):
-                    if len(shown) == limit:
-                        return Listing(items=shown, next_cursor=cursor_of(*(last or ())))
-                    shown.append(_view(integration, record, ages))
+                    if len(found) == limit:
+                        return Page(found, cursor_of(*(last or ())))
+                    found.append(_shown(integration, record, ages))
                 last = (integration.id, road.place(record))
+            if not more:
+                break
             after = road.place(records[-1])
             if scanned >= MOST_SCANNED:
-                return Listing(items=shown, next_cursor=cursor_of(integration.id, after))
-    return Listing(items=shown)
+                return Page(found, cursor_of(integration.id, after))
+    return Page(found)
 
 
 async def one_record(
     store: Store, integrations: Sequence[Integration], entity: str, id_: str, now: datetime
-) -> tuple[Integration, StoredRecord, View] | None:
+) -> tuple[Integration, StoredRecord, Shown] | None:
     """A living record by its id; where several integrations know one, that of the first."""
     for integration in integrations:
         record = await store.records.get(integration.id, entity, id_)
         if record is not None and record.tombstone is None:
             ages = await _ages(store, integration, now)
-            return integration, record, _view(integration, record, ages)
+            return integration, record, _shown(integration, record, ages)
     return None
 
 
@@ -147,16 +160,18 @@ class _ById:
     integration_id: str
     wanted: Wanted
 
-    async def batch(self, after: str | None, room: int) -> list[StoredRecord]:
+    async def batch(self, after: str | None, room: int) -> _Batch:
         """The next records to look at."""
         wanted, records = self.wanted, self.store.records
         indexed = next((name for name in SEARCHED if name in wanted.filters), None)
         if indexed is not None:
             found = await records.find(self.integration_id, wanted.entity, indexed, wanted.filters[indexed])
-            return [each for each in found if after is None or each.id > after][: MOST_SCANNED + 1]
+            rest = [each for each in found if after is None or each.id > after]
+            return rest[:MOST_SCANNED], len(rest) > MOST_SCANNED
         limit = _BATCH if wanted.narrow else room
         patient = wanted.filters.get("patient_id")
-        return await records.list(self.integration_id, wanted.entity, after=after, limit=limit, patient_id=patient)
+        read = await records.list(self.integration_id, wanted.entity, after=after, limit=limit, patient_id=patient)
+        return read, len(read) == limit
 
     def place(self, record: StoredRecord) -> str:
         return record.id
@@ -171,11 +186,12 @@ class _InTime:
     entity: str
     narrowing: Narrowing
 
-    async def batch(self, after: str | None, room: int) -> list[StoredRecord]:
+    async def batch(self, after: str | None, room: int) -> _Batch:
         """The next records to look at."""
         start, _, id_ = (after or "").removeprefix(_IN_TIME).partition("|")
         place = (start, id_) if after else None
-        return await self.store.records.narrowed(self.integration_id, self.entity, self.narrowing, place, room)
+        read = await self.store.records.narrowed(self.integration_id, self.entity, self.narrowing, place, room)
+        return read, len(read) == room
 
     def place(self, record: StoredRecord) -> str:
         return f"{_IN_TIME}{filing_of(self.entity, record.fields)['starts_at']}|{record.id}"
@@ -217,15 +233,14 @@ async def _ages(store: Store, integration: Integration, now: datetime) -> dict[s
     }
 
 
-def _view(integration: Integration, record: StoredRecord, ages: Mapping[str, float | None]) -> View:
-    meta = RecordMeta(
-        integration_id=integration.id, source="store", changed_at=record.updated_at,
-        age_seconds=ages.get(record.source_stream),
-    )  # fmt: skip
-    return view_of(record.entity).model_validate({**with_extra(record.fields), "meta": meta})
+def _shown(integration: Integration, record: StoredRecord, ages: Mapping[str, float | None]) -> Shown:
+    age = ages.get(record.source_stream)
+    return shown(record.entity, record.fields, integration.id, rfc3339(record.updated_at), age)
 
 
 def _has(fields: Mapping[str, JsonValue], name: str, value: str) -> bool:
+    if fields.get(name) == value:
+        return True
     names = PHONES if name == "phone" else (name,)
     wanted = normalised(value)
     return any(normalised(str(fields[each])) == wanted for each in names if fields.get(each) is not None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from knowledge.canonical import CanonicalField
 from knowledge.errors import BadInput
 from mappings.deciding import Decider
-from mappings.engine import rank
+from mappings.engine import Ranking, rank
 from mappings.hinting import Verdict, check_hint, parse_target
 from mappings.inference import TWO_READINGS
 from mappings.model import Weights, shipped_weights
@@ -47,16 +47,18 @@ def suggest(
     practice: PracticeFacts | None = None,
     top_k: int = 5,
     weights: Weights | None = None,
+    ranking: Ranking | None = None,
 ) -> list[ColumnMapping]:
     """A line per source column, in the source's order.
 
     `target` None is the canonical model; hints and corrections speak of it only. A hint is checked on the column's
     samples: confirmed or silent ones are `accept`, contradicted ones `review`. A correction decides here; one of another
     practice does where the manifest says the same, or its author has proved right and the values do not contradict.
-    At most `top_k` candidates a line. `weights` None are the shipped ones.
+    At most `top_k` candidates a line. `weights` None are the shipped ones. `ranking` is that of `ranked`, where the caller
+    has it: it stands where nobody corrected anything.
     """
     said = _of_this_system(source, corrections) if target is None else []
-    engine, proven = _engine_lines(source, target, practice, top_k, weights or shipped_weights(), said)
+    engine, proven = _engine_lines(source, target, practice, top_k, weights or shipped_weights(), said, ranking)
     hinted = _by_column(hints) if target is None else {}
     # who described a table meant the columns that are not hinted to be left out: a person may think otherwise, we do not
     described = {table for table, _ in hinted}
@@ -79,12 +81,19 @@ def suggest(
     return lines
 
 
-def classify(source: Schema) -> list[TableClass]:
-    """Which canonical entity each table carries, in the source's order."""
-    space, weights = canonical_space(), shipped_weights()
+def ranked(source: Schema) -> Ranking | None:
+    """The canonical model's fields by each column: most of the work, for who wants both the lines and the entities."""
     if not any(table.columns for table in source.tables):
+        return None
+    return rank(source, canonical_space(), shipped_weights())
+
+
+def classify(source: Schema, ranking: Ranking | None = None) -> list[TableClass]:
+    """Which canonical entity each table carries, in the source's order. `ranking` is that of `ranked`."""
+    ranking = ranking or ranked(source)
+    if ranking is None:
         return [TableClass(table.name, None, 0.0) for table in source.tables]
-    entities = rank(source, space, weights).entities
+    space, entities = canonical_space(), ranking.entities
     found = []
     for table, row in zip(source.tables, entities, strict=True):
         best, none = int(row.argmax()), 1 - float(row.sum())
@@ -95,7 +104,7 @@ def classify(source: Schema) -> list[TableClass]:
 
 def _engine_lines(
     source: Schema, target: Schema | None, practice: PracticeFacts | None, top_k: int, weights: Weights,
-    corrections: Sequence[Correction],
+    corrections: Sequence[Correction], ranking: Ranking | None,
 ) -> tuple[list[ColumnMapping], Mapping[int, Correction]]:  # fmt: skip
     """The engine's lines, and by row the words of other practices that have proved right."""
     if not any(table.columns for table in source.tables):
@@ -103,7 +112,8 @@ def _engine_lines(
     space = canonical_space() if target is None else schema_space(target)
     if not space.fields:
         raise BadInput("the target schema", "has no column to map to", "Give at least one table with one column.")
-    ranking = rank(source, space, weights, corrections)
+    if ranking is None or corrections:
+        ranking = rank(source, space, weights, corrections)
     return Decider(ranking, space, weights, practice, top_k).lines(), ranking.told.proven if ranking.told else {}
 
 

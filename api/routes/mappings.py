@@ -21,7 +21,7 @@ from mappings.compiled import compile_mapping
 from mappings.mask import masked, masked_samples
 from mappings.records import Applied, PracticeFacts, RawRow
 from mappings.schema import ColumnMapping, Correction, Mapping, Schema, Table
-from mappings.suggest import classify, suggest
+from mappings.suggest import classify, ranked, suggest
 from tools.store.errors import NotFound
 from tools.store.ids import new_id
 from tools.store.models import Integration
@@ -198,8 +198,9 @@ def _suggested(
     from agents.schema_mapping import hints_of
 
     hints = hints_of(manifest_of(integration.system).method(integration.method)) if integration else []
-    lines = suggest(source, target=target, hints=hints, corrections=learned, top_k=top_k)
-    found = [] if target is not None else classify(source)
+    ranking = ranked(source) if target is None else None
+    lines = suggest(source, target=target, hints=hints, corrections=learned, top_k=top_k, ranking=ranking)
+    found = classify(source, ranking) if target is None else []
     return lines, [TableEntity(table=each.table, entity=each.entity, confidence=each.confidence) for each in found]
 
 

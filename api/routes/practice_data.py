@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import Query
+from fastapi import Query, Response
 from pydantic import ConfigDict
+from pydantic_core import to_json
 
 from api.auth import Caller, Viewer
-from api.entities import view_of
+from api.entities import Shown, view_of
 from api.forms import Day, Id, Text, View
 from api.paging import Cursor, Limit, Listing, cursor_of, place_of
 from api.practice_records import (
+    Page,
     Wanted,
     facts_of,
     holds_patients,
@@ -104,7 +106,7 @@ async def search_patients(
     phone: Annotated[Text | None, Query(description="Any telephone, in any notation of the practice's country.")] = None,
     email: Text | None = None, integration_id: IntegrationId = None, source: Source = "store", cursor: Cursor = None,
     limit: Limit = 100,
-) -> Listing[Any]:  # fmt: skip
+) -> Response:  # fmt: skip
     """Patients, all or by name, birth date, telephone or e-mail; what is looked for is compared whole, case aside."""
     given = {"last_name": last_name, "first_name": first_name, "birth_date": birth_date, "email": email}
     filters = {name: value for name, value in given.items() if value is not None}
@@ -121,7 +123,7 @@ async def list_appointments(
     end: Annotated[Day | None, Query(description="Last local day.")] = None,
     patient_id: Id | None = None, integration_id: IntegrationId = None, source: Source = "store", cursor: Cursor = None,
     limit: Limit = 100,
-) -> Listing[Any]:  # fmt: skip
+) -> Response:  # fmt: skip
     """Appointments, all or by location, days and patient."""
     if start is not None and end is not None and end < start:
         raise BadInput("end", "lies before start.", "Give the first day as start and the last as end.")
@@ -158,7 +160,7 @@ async def list_inventory(
     practice_id: Id, caller: Viewer, service: Served,
     kind: Annotated[Literal["frame", "lens", "accessory"], Query(description="Which goods.")] = "frame",
     integration_id: IntegrationId = None, source: Source = "store", cursor: Cursor = None, limit: Limit = 100,
-) -> Listing[Any]:  # fmt: skip
+) -> Response:  # fmt: skip
     """Frames, lenses or accessories."""
     entity = kind.capitalize()
     reading = Reading(caller, service, practice_id, integration_id, "list_inventory" if kind == "frame" else None)
@@ -169,7 +171,7 @@ async def list_inventory(
 async def list_eligibility(
     practice_id: Id, caller: Viewer, service: Served, coverage_id: Id | None = None,
     integration_id: IntegrationId = None, source: Source = "store", cursor: Cursor = None, limit: Limit = 100,
-) -> Listing[Any]:  # fmt: skip
+) -> Response:  # fmt: skip
     """What policies cover: answers that are stored, or for one `coverage_id` asked live."""
     reading = Reading(caller, service, practice_id, integration_id, "check_eligibility")
     if source == "live":
@@ -178,7 +180,8 @@ async def list_eligibility(
         integration = await reading.reachable()
         async with reached(caller.store, integration) as adapter:
             record = await adapter.check_eligibility(coverage_id)
-        return Listing(items=[live_view(integration, "Eligibility", record.fields)])
+        view = live_view(integration, "Eligibility", record.fields)
+        return _answer({"items": [view.model_dump(mode="json")], "next_cursor": None})
     filters = {"coverage_id": coverage_id} if coverage_id else {}
     return await reading.page(Wanted("Eligibility", filters), source, cursor, limit)
 
@@ -193,7 +196,7 @@ class Reading:
     integration_id: str | None
     live: Operation | None
 
-    async def page(self, wanted: Wanted, source: str, cursor: str | None, limit: int) -> Listing[Any]:
+    async def page(self, wanted: Wanted, source: str, cursor: str | None, limit: int) -> Response:
         """A page from the store or live; who read about patients is written down."""
         if source == "live":
             found = await self._live(wanted, cursor, limit)
@@ -206,16 +209,16 @@ class Reading:
                 self.caller.store, integrations, wanted, zone, self.service.clock(), place, limit
             )
         await note_reading(self.caller, self.practice_id, wanted.entity, found.items, source)
-        return found
+        return _answer({"items": found.items, "next_cursor": found.next_cursor})
 
-    async def one(self, entity: str, id_: str) -> View:
+    async def one(self, entity: str, id_: str) -> Response:
         """Raises `NotFound`."""
         integrations = await integrations_of(self.caller.store, self.practice_id, self.integration_id)
         found = await one_record(self.caller.store, integrations, entity, id_, self.service.clock())
         if found is None:
             raise NotFound(entity, id_)
         await note_reading(self.caller, self.practice_id, entity, [found[2]], "store")
-        return found[2]
+        return _answer(found[2])
 
     async def reachable(self) -> Integration:
         """The one integration to ask. Raises `Unsupported`, or `BadInput` where several could be meant."""
@@ -224,7 +227,7 @@ class Reading:
         await self.service.outgoing.check(parse_address(integration.address))
         return integration
 
-    async def _live(self, wanted: Wanted, cursor: str | None, limit: int) -> Listing[Any]:
+    async def _live(self, wanted: Wanted, cursor: str | None, limit: int) -> Page:
         integration = await self.reachable()
         place = place_of(cursor, parts=1)
         begin = int(place[0]) if place and place[0].isascii() and place[0].isdecimal() and len(place[0]) < 9 else 0
@@ -234,9 +237,10 @@ class Reading:
         async with reached(self.caller.store, integration) as adapter:
             records = await adapter.query(self.live, wanted.entity, **filters)
         ordered = sorted(records, key=lambda each: each.id)
-        shown = [live_view(integration, wanted.entity, each.fields) for each in ordered[begin : begin + limit]]
+        views = [live_view(integration, wanted.entity, each.fields) for each in ordered[begin : begin + limit]]
         more = len(ordered) > begin + limit
-        return Listing(items=shown, next_cursor=cursor_of(str(begin + limit)) if more else None)
+        shown = [each.model_dump(mode="json") for each in views]
+        return Page(shown, cursor_of(str(begin + limit)) if more else None)
 
 
 def the_one(integrations: list[Integration], operation: Operation | None) -> Integration:
@@ -255,17 +259,22 @@ def the_one(integrations: list[Integration], operation: Operation | None) -> Int
     return able[0]
 
 
-async def note_reading(caller: Caller, practice_id: str, entity: str, shown: Sequence[Any], source: str) -> None:
+def _answer(shown: Shown) -> Response:
+    """Written as it is: it has the form of the route's model already, and would be looked through once more."""
+    return Response(to_json(shown), media_type="application/json")
+
+
+async def note_reading(caller: Caller, practice_id: str, entity: str, shown: Sequence[Shown], source: str) -> None:
     """Who read which records about patients: one entry a request, the records by keyed reference."""
     if holds_patients(entity):
         details: dict[str, object] = {"entity": entity, "records": len(shown), "source": source}
-        read = [record_name(each.meta.integration_id, entity, _identity(entity, each)) for each in shown]
+        read = [record_name(each["meta"]["integration_id"], entity, _identity(entity, each)) for each in shown]
         details[REFERENCES] = caller.store.audit.references(read)
         await caller.store.audit.record(READ, practice_id, caller.who, details)
 
 
-def _identity(entity: str, view: Any) -> str:
-    return "|".join(str(getattr(view, name)) for name in canonical_model().entities[entity].identity)
+def _identity(entity: str, shown: Shown) -> str:
+    return "|".join(str(shown[name]) for name in canonical_model().entities[entity].identity)
 
 
 def _dialled(phone: str, practice: Practice) -> str:
@@ -281,14 +290,14 @@ def _add_listing(resource: Resource) -> None:
     async def list_all(
         practice_id: Id, caller: Viewer, service: Served, integration_id: IntegrationId = None,
         source: Source = "store", cursor: Cursor = None, limit: Limit = 100,
-    ) -> Listing[Any]:  # fmt: skip
+    ) -> Response:  # fmt: skip
         reading = Reading(caller, service, practice_id, integration_id, resource.live)
         return await reading.page(Wanted(resource.entity), source, cursor, limit)
 
     async def list_of_patient(
         practice_id: Id, caller: Viewer, service: Served, patient_id: Id | None = None,
         integration_id: IntegrationId = None, source: Source = "store", cursor: Cursor = None, limit: Limit = 100,
-    ) -> Listing[Any]:  # fmt: skip
+    ) -> Response:  # fmt: skip
         reading = Reading(caller, service, practice_id, integration_id, resource.live)
         filters = {"patient_id": patient_id} if patient_id else {}
         return await reading.page(Wanted(resource.entity, filters), source, cursor, limit)
@@ -305,7 +314,7 @@ def _add_one(path: str, entity: str) -> None:
 
     async def get_one(
         practice_id: Id, record_id: Id, caller: Viewer, service: Served, integration_id: IntegrationId = None
-    ) -> View:
+    ) -> Response:
         return await Reading(caller, service, practice_id, integration_id, None).one(entity, record_id)
 
     router.add_api_route(

@@ -37,10 +37,14 @@ def cpu_seconds(pid: int) -> float:
     return float(int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def load(server: Server, path: str, connections: int, requests: int, token: str | None = None) -> Load:
-    """Send `requests` in all, each connection one after another."""
+async def load(
+    server: Server, path: str, connections: int, requests: int, token: str | None = None, body: bytes | None = None
+) -> Load:
+    """Send `requests` in all, each connection one after another; those with a body are posted."""
     login = f"authorization: Bearer {token}\r\n" if token else ""
-    sent = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{login}\r\n".encode()
+    described = "" if body is None else f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    method = "GET" if body is None else "POST"
+    sent = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{login}{described}\r\n".encode() + (body or b"")
     latencies: list[float] = []
     errors = 0
 

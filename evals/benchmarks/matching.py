@@ -35,7 +35,7 @@ def measure() -> MatchingTimes:
     shipped_weights()
     _ = space.matrix, space.weights, space.table_matrix
     loaded = process_time() - started
-    small, large = _schema(SMALL), _schema(LARGE)
+    small, large = schema_of(SMALL), schema_of(LARGE)
     suggest(small)
     small_seconds = min(_seconds(small) for _ in range(AGAIN))
     large_seconds = _seconds(large)
@@ -52,7 +52,7 @@ def _seconds(schema: Schema) -> float:
     return process_time() - started
 
 
-def _schema(columns: int) -> Schema:
+def schema_of(columns: int) -> Schema:
     """A schema of exactly so many columns, its tables those of made-up systems one after another."""
     tables: list[Table] = []
     left, number = columns, 0

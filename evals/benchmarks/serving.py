@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from evals.benchmarks import matching
 from evals.benchmarks.load import Load, Server, load
 from evals.benchmarks.stocked import Stocked, stock
 from tools.store.open import open_store
@@ -21,11 +23,13 @@ from tools.store.settings import Settings
 
 CONNECTIONS = (1, 50, 200)
 BARE = "evals.benchmarks.bare_app:bare_app"
+SUGGEST = "/v1/mappings/suggest"
 OURS = "api.app:create_app"  # by name only: this room reaches the service over HTTP
 
 
 async def measure(requests: int, appointments: int) -> dict[str, list[Load]]:
-    """By what was asked: bare, ours without a key, and with one a row, a patient, a page of them, a day's appointments."""
+    """By what was asked: bare, ours without a key, and with one a row, a patient, a page of them, a day's appointments, and
+    the mapping of a table of 60 columns."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder) / "home", database_url=None, key=None)
         async with open_store(settings, tenant="bench") as store:
@@ -38,6 +42,10 @@ async def measure(requests: int, appointments: int) -> dict[str, list[Load]]:
             found["healthz"] = [await load(ours, "/healthz", each, requests) for each in CONNECTIONS]
             for what, path in _paths(known).items():
                 found[what] = [await load(ours, path, each, requests, token) for each in CONNECTIONS]
+            schema = {"source": matching.schema_of(matching.SMALL).model_dump(mode="json", exclude_none=True)}
+            body = json.dumps(schema).encode()
+            await load(ours, SUGGEST, 1, 1, token, body)  # what it loads once
+            found["suggest"] = [await load(ours, SUGGEST, 1, max(100, requests // 10), token, body)]
         return found
 
 

@@ -78,3 +78,22 @@ async def test_the_load_counts_answers_and_errors() -> None:
     assert (told.requests, told.errors, told.connections) == (20, 4, 4)
     assert told.p50_ms <= told.p95_ms <= told.p99_ms
     server.close()
+
+
+async def test_the_load_posts_a_body_whole() -> None:
+    got = list[tuple[bytes, bytes]]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readline():
+            length = 0
+            while (line := await reader.readline()) not in {b"\r\n", b""}:
+                if line.startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            got.append((head.split()[0], await reader.readexactly(length)))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    told = await load(Server(server.sockets[0].getsockname()[1], os.getpid()), "/x", 1, 2, body=b'{"a": 1}')
+    assert (told.requests, told.errors, got) == (2, 0, [(b"POST", b'{"a": 1}')] * 2)
+    server.close()

@@ -19,6 +19,7 @@ from tools.store.tables import TENANT_KEYS
 from tools.store.vault import canonical_json
 
 _START = b""
+_INSERT = insert(AUDIT)
 _TOGETHER = 500  # entries of one transaction
 READ, REVEALED = "records.read", "records.revealed"  # records by keyed reference; all of an integration's entity
 REFERENCES = "refs"  # the detail that holds keyed references
@@ -63,6 +64,8 @@ class AuditRepository(Repository):
         super().__init__(scope)
         self._waiting: list[_Waiting] = []
         self._appending: asyncio.Task[None] | None = None
+        newest = select(AUDIT.c.number, AUDIT.c.link).where(self.mine(AUDIT))
+        self._newest = newest.order_by(AUDIT.c.number.desc()).limit(1)
 
     async def record(
         self, action: str, subject: str, who: str, details: Mapping[str, object] | None = None
@@ -116,8 +119,7 @@ class AuditRepository(Repository):
     def _append(self, connection: Connection, batch: Sequence[_Waiting]) -> _Entries:
         if not self._database.sqlite:  # one appender at a time, on a row that every tenant has
             connection.execute(select(TENANT_KEYS.c.tenant).where(self.mine(TENANT_KEYS)).limit(1).with_for_update())
-        last = select(AUDIT.c.number, AUDIT.c.link).where(self.mine(AUDIT)).order_by(AUDIT.c.number.desc()).limit(1)
-        before = connection.execute(last).first()
+        before = connection.execute(self._newest).first()
         number, link = (before.number, before.link) if before else (0, _START)
         first, rows, at = number + 1, list[dict[str, object]](), self._clock()
         for each in batch:
@@ -126,7 +128,7 @@ class AuditRepository(Repository):
             link = self._link(link, number, at, each.action, each.subject, each.who, sealed)
             named = {"action": each.action, "subject": each.subject, "who": each.who, "details": sealed}
             rows.append({"tenant": self._tenant, "number": number, "at": at, "link": link, **named})
-        connection.execute(insert(AUDIT), rows)
+        connection.execute(_INSERT, rows)
         return [
             AuditEntry(id=id_, at=at, action=each.action, subject=each.subject, who=each.who, details=each.details)
             for id_, each in enumerate(batch, first)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, RowMapping, func, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, and_, bindparam, func, or_, select, tuple_
 
 from knowledge.errors import BadInput
 from tools.store.filing import Narrowing
 from tools.store.models import StoredRaw, StoredRecord
 from tools.store.record_rows import FOUND_BY, RawWriter, RecordWriter, search_columns
-from tools.store.scope import Repository
+from tools.store.scope import Repository, Scope
 from tools.store.tables import RAW_ROWS, RECORDS
 from tools.store.vault import normalised
 
@@ -19,6 +20,10 @@ _Found = list[StoredRecord]  # inside the class `list` is the method
 
 class RecordRepository(Repository):
     """Canonical records and raw rows; written by `pages` only."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self._statements: dict[frozenset[str], Select[Any]] = {}
 
     async def count(self, integration_id: str) -> dict[str, int]:
         """Living records by entity."""
@@ -29,7 +34,7 @@ class RecordRepository(Repository):
 
     async def get(self, integration_id: str, entity: str, id_: str) -> StoredRecord | None:
         """One record, tombstone or not."""
-        found = await self._select(integration_id, entity, RECORDS.c.id == id_)
+        found = await self._select(integration_id, entity, {"id": id_})
         return found[0] if found else None
 
     async def find(self, integration_id: str, entity: str, field: str, value: str) -> list[StoredRecord]:
@@ -43,7 +48,10 @@ class RecordRepository(Repository):
             raise BadInput("search", f"{field} cannot be searched.", f"Use one of {', '.join(FOUND_BY)}.") from None
         digest = self._vault.blind_index(label, value)
         same = or_(*(RECORDS.c[column] == digest for column in columns))
-        found = await self._select(integration_id, entity, same & RECORDS.c.tombstone.is_(None))
+        theirs = (RECORDS.c.integration_id == integration_id) & (RECORDS.c.entity == entity)
+        living = select(*_SHOWN).where(self.mine(RECORDS), theirs, same, RECORDS.c.tombstone.is_(None))
+        writer = RecordWriter(self._vault, integration_id)
+        found = [_record(writer, row) for row in await self._all(living.order_by(RECORDS.c.id))]
         wanted, fields = normalised(value), [column.removeprefix("by_") for column in columns]
         return [
             each for each in found if any(normalised(str(each.fields.get(name) or "")) == wanted for name in fields)
@@ -93,37 +101,61 @@ class RecordRepository(Repository):
         tombstones: bool = False, patient_id: str | None = None,
     ) -> list[StoredRecord]:  # fmt: skip
         """At most `limit` records in id order, those behind `after`; of one patient where that is named."""
-        conditions: list[ColumnElement[bool]] = [] if tombstones else [RECORDS.c.tombstone.is_(None)]
-        if patient_id is not None:
-            conditions.append(RECORDS.c.patient_id == patient_id)
-        if after is not None:
-            conditions.append(RECORDS.c.id > after)
-        return await self._select(integration_id, entity, *conditions, limit=limit)
+        given = {"patient_id": patient_id, "after": after, "limit": limit}
+        return await self._select(integration_id, entity, given, () if tombstones else ("living",))
 
     async def narrowed(
         self, integration_id: str, entity: str, narrowing: Narrowing, after: tuple[str, str] | None, limit: int
     ) -> _Found:
         """At most `limit` living records, in the order of (start, id), those behind `after`."""
-        conditions: list[ColumnElement[bool]] = [RECORDS.c.tombstone.is_(None), RECORDS.c.starts_at.is_not(None)]
-        if narrowing.under_id is not None:
-            conditions.append(RECORDS.c.under_id == narrowing.under_id)
-        if narrowing.since is not None:
-            conditions.append(RECORDS.c.starts_at >= narrowing.since)
-        if narrowing.until is not None:
-            conditions += [RECORDS.c.starts_at < narrowing.until, RECORDS.c.starts_at > ""]
-        if after is not None:
-            conditions.append(tuple_(RECORDS.c.starts_at, RECORDS.c.id) > after)
-        in_time = (RECORDS.c.starts_at, RECORDS.c.id)
-        return await self._select(integration_id, entity, *conditions, limit=limit, order=in_time)
+        begun, behind = after or (None, None)
+        given = {
+            "under_id": narrowing.under_id, "since": narrowing.since, "until": narrowing.until, "begun": begun,
+            "behind": behind, "limit": limit,
+        }  # fmt: skip
+        return await self._select(integration_id, entity, given, ("living", "in_time"))
 
     async def _select(
-        self, integration_id: str, entity: str, *conditions: ColumnElement[bool], limit: int | None = None,
-        order: Sequence[Column[str]] = (RECORDS.c.id,),
-    ) -> _Found:  # fmt: skip
-        theirs = (RECORDS.c.integration_id == integration_id) & (RECORDS.c.entity == entity)
-        query = select(RECORDS).where(self.mine(RECORDS), theirs, *conditions).order_by(*order).limit(limit)
+        self, integration_id: str, entity: str, given: Mapping[str, str | int | None], known: tuple[str, ...] = ()
+    ) -> _Found:
+        """What fits all that is given, and what is known of it by name."""
+        values = {name: value for name, value in given.items() if value is not None}
+        values |= {"integration_id": integration_id, "entity": entity}
+        rows = await self._all(self._statement(frozenset((*values, *known))), values)
         writer = RecordWriter(self._vault, integration_id)
-        return [_record(writer, row) for row in await self._all(query)]
+        return [_record(writer, row) for row in rows]
+
+    def _statement(self, names: frozenset[str]) -> Select[Any]:
+        """The statement by the names of its conditions; to make one takes longer than to run it, so it is kept."""
+        statement = self._statements.get(names)
+        if statement is None:
+            conditions = [condition for name, condition in _CONDITIONS.items() if name in names]
+            order = _IN_TIME if "in_time" in names else (RECORDS.c.id,)
+            statement = select(*_SHOWN).where(self.mine(RECORDS), *conditions).order_by(*order)
+            if "limit" in names:
+                statement = statement.limit(bindparam("limit"))
+            self._statements[names] = statement
+        return statement
+
+
+_SHOWN: tuple[Column[Any], ...] = (
+    RECORDS.c.entity, RECORDS.c.id, RECORDS.c.body, RECORDS.c.tombstone, RECORDS.c.merged_into, RECORDS.c.source_stream,
+    RECORDS.c.source_key, RECORDS.c.updated_at,
+)  # fmt: skip
+_IN_TIME = (RECORDS.c.starts_at, RECORDS.c.id)
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "integration_id": RECORDS.c.integration_id == bindparam("integration_id"),
+    "entity": RECORDS.c.entity == bindparam("entity"),
+    "id": RECORDS.c.id == bindparam("id"),
+    "living": RECORDS.c.tombstone.is_(None),
+    "patient_id": RECORDS.c.patient_id == bindparam("patient_id"),
+    "after": RECORDS.c.id > bindparam("after"),
+    "in_time": RECORDS.c.starts_at.is_not(None),
+    "under_id": RECORDS.c.under_id == bindparam("under_id"),
+    "since": RECORDS.c.starts_at >= bindparam("since"),
+    "until": and_(RECORDS.c.starts_at < bindparam("until"), RECORDS.c.starts_at > ""),
+    "behind": tuple_(*_IN_TIME) > tuple_(bindparam("begun"), bindparam("behind")),
+}
 
 
 def _record(writer: RecordWriter, row: RowMapping) -> StoredRecord:

@@ -40,8 +40,8 @@ class Repository:
     async def _one(self, query: Executable) -> RowMapping | None:
         return await self._database.read(lambda connection: connection.execute(query).mappings().first())
 
-    async def _all(self, query: Executable) -> list[RowMapping]:
-        return await self._database.read(lambda connection: list(connection.execute(query).mappings()))
+    async def _all(self, query: Executable, values: Mapping[str, object] | None = None) -> list[RowMapping]:
+        return await self._database.read(lambda connection: list(connection.execute(query, values).mappings()))
 
     async def _write(self, statement: Executable) -> int:
         """Execute in a transaction of its own; returns how many rows it touched."""
