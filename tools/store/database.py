@@ -119,7 +119,7 @@ class Database:
             return await connection.run_sync(ask)
 
     async def append(self, write: Callable[[Connection], Answer]) -> Answer:
-        """One transaction that only appends to a log. That changes no answer, so `recent` keeps them."""
+        """One transaction that changes no answer, so that `recent` keeps them: what a log is added to, a sign of life."""
         if self._threads is not None:
             async with self._turn:
                 return await self._threads.write(write)

@@ -25,8 +25,8 @@ class WorkerRegistry:
         now = self._clock()
         insert = self._database.insert(WORKERS).values(executor=executor, holder=holder, started_at=now, seen_at=now)
         changes = {"holder": holder, "seen_at": now}
-        async with self._database.writing() as connection:
-            await connection.execute(insert.on_conflict_do_update(index_elements=["executor"], set_=changes))
+        said = insert.on_conflict_do_update(index_elements=["executor"], set_=changes)
+        await self._database.append(lambda connection: connection.execute(said).rowcount)
 
     async def leave(self, executor: str) -> None:
         """It ends in good order."""
