@@ -70,8 +70,8 @@ async def play(patient: Patient, case: Case, *, to_the_end: bool = True) -> Roun
     )  # fmt: skip
     if to_the_end:
         if report.status == "healed":
-            seen.harm = await patient.wrong()
             seen.recovery_seconds = max(0.0, seconds - await _reading_since(patient, began[0]))
+            seen.harm = await _harm(patient)
         if report.status == "healed" and case.returns is None:
             seen.remedy_state = await _followed(patient, report)
         if case.returns is not None:
@@ -88,6 +88,17 @@ async def play(patient: Patient, case: Case, *, to_the_end: bool = True) -> Roun
 def named(report: HealReport) -> HealReport:
     """The report that names a cause: of an integration that is healthy again, what its runs mended in passing."""
     return report.others[0] if report.root_cause == "none" and report.others else report
+
+
+async def _harm(patient: Patient) -> list[str]:
+    """What differs from the truth although all was said to be well. Records that the practice no longer lists are believed
+    gone at the second look, and the run says how many it awaits: they count if they outlive that look."""
+    at_once = await patient.wrong()
+    gone = {each for each in at_once if each.endswith(": surplus")}
+    if gone:
+        await patient.sync()
+        gone &= set(await patient.wrong())
+    return [each for each in at_once if not each.endswith(": surplus") or each in gone]
 
 
 async def _end(patient: Patient, case: Case, seen: Round, report: HealReport) -> None:
