@@ -125,7 +125,7 @@ class _Run:
         for at, (id_, values) in enumerate(zip(ids, zip(*(columns[each] for each in names)))):  # noqa: B905
             if at in self._refused or not (own or filled[at]):
                 made.append(None)
-            elif id_ is None or any(column[at] is None for column in needed):
+            elif id_ is None or (needed and any(column[at] is None for column in needed)):
                 self._reject(at, plan, own, no_id=id_ is None)
                 made.append(None)
             else:

@@ -56,8 +56,9 @@ def plain_reader(region: str) -> ReadPlain | None:
         length = len(own)
         if length not in general[0] or not general[1](own):
             return None
-        if any(length in lengths and match(own) for lengths, match in kinds):
-            return abroad + own
+        for lengths, match in kinds:
+            if length in lengths and match(own):
+                return abroad + own
         return None
 
     return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 from mappings.records import CanonicalRecord
 from tools.store.models import DeadLetterDraft, PageCommit
@@ -32,13 +33,22 @@ def take_in(page: PageCommit) -> PageCommit:
 
 
 def _keys(record: CanonicalRecord) -> Iterable[str]:
-    yield record.id
-    yield record.source_key
-    for name in shape_of(record.entity).patient_refs:
-        yield str(record.fields.get(name) or "")
-    under, _ = FILED_BY.get(record.entity, ("", None))
-    yield str(record.fields.get(under) or "")
+    keys = [record.id, record.source_key]
+    for name in _references(record.entity):
+        value = record.fields.get(name)
+        if value:
+            keys.append(str(value))
+    return keys
+
+
+@cache
+def _references(entity: str) -> tuple[str, ...]:
+    """The fields that stand in plain columns."""
+    under = (FILED_BY[entity][0],) if entity in FILED_BY else ()
+    return (*shape_of(entity).patient_refs, *under)
 
 
 def _is_torn(text: str) -> bool:
-    return _NUL in text or any("\ud800" <= each <= "\udfff" for each in text if not each.isascii())
+    if text.isascii():
+        return _NUL in text
+    return _NUL in text or any("\ud800" <= each <= "\udfff" for each in text)

@@ -106,9 +106,9 @@ class RecordWriter:
     ) -> dict[str, object]:  # fmt: skip
         """The row of a living record."""
         shape, find = shape_of(entity), self._vault.blind_index
-        row = self._base | {
-            "entity": entity, "id": id_, "hash": digest, "source_stream": source[0], "source_key": source[1],
-            "updated_at": now, "body": self._vault.seal(body, self._place(entity, id_)),
+        row = {
+            **self._base, "entity": entity, "id": id_, "hash": digest, "source_stream": source[0],
+            "source_key": source[1], "updated_at": now, "body": self._vault.seal(body, self._place(entity, id_)),
             "patient_id": None, "related_patient_id": None,
         }  # fmt: skip
         for name in shape.patient_refs:
@@ -117,7 +117,9 @@ class RecordWriter:
             value = fields.get(name)
             if value is not None:
                 row[column] = find(label, str(value))
-        return row | filing_of(entity, fields)
+        if entity in FILED_BY:
+            row |= filing_of(entity, fields)
+        return row
 
     def fields(self, entity: str, id_: str, sealed: bytes) -> dict[str, JsonValue]:
         """The fields of a sealed body."""

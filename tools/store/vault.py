@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,19 +38,30 @@ class RowJson:
     """
 
     def __init__(self) -> None:
-        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._orders: dict[
+            tuple[str, ...], tuple[tuple[str, ...], Callable[[Mapping[str, object]], Iterable[object]]]
+        ] = {}
 
     def encode(self, row: Mapping[str, object]) -> bytes:
         """TypeError or ValueError where a value is not JSON."""
         names = tuple(row)
-        ordered = self._orders.get(names)
-        if ordered is None:
-            ordered = self._orders[names] = tuple(sorted(names))
-        flat = dict(row) if ordered == names else {name: row[name] for name in ordered}
+        order = self._orders.get(names)
+        if order is None:
+            order = self._orders[names] = _in_order(names)
+        ordered, pick = order
+        flat = dict(zip(ordered, pick(row), strict=True))
         try:
             return to_json(flat)
         except PydanticSerializationError:  # half a surrogate pair, as a torn UTF-16 text has it
             return canonical_json(flat)
+
+
+def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, ...], Callable[[Mapping[str, object]], Iterable[object]]]:
+    """The names in their order, and a function that picks a row's values in it."""
+    ordered = tuple(sorted(names))
+    if len(ordered) < 2:  # a single value comes without a tuple around it
+        return ordered, lambda row: [row[name] for name in ordered]
+    return ordered, itemgetter(*ordered)
 
 
 def read_json(data: bytes) -> object:
@@ -68,6 +80,13 @@ class _Hmac:
         block = key.ljust(64, b"\x00")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def behind(self, start: bytes) -> _Hmac:
+        """The digests of what begins with `start`, given what follows it."""
+        made = _Hmac.__new__(_Hmac)
+        made._inner, made._outer = self._inner.copy(), self._outer
+        made._inner.update(start)
+        return made
 
     def digest(self, data: bytes) -> bytes:
         inner, outer = self._inner.copy(), self._outer.copy()
@@ -99,6 +118,7 @@ class Vault:
         derive = _Hmac(index_key).digest
         self._content = _Hmac(derive(b"patchbay content hash"))
         self._search = _Hmac(derive(b"patchbay blind index"))
+        self._of_field: dict[str, Callable[[bytes], bytes]] = {}  # fields are few, their values many
         self._chain = _Hmac(derive(b"patchbay audit chain"))
 
     def seal(self, data: bytes, place: str) -> bytes:
@@ -136,7 +156,12 @@ class Vault:
 
     def blind_index(self, field: str, value: str) -> bytes:
         """What a sealed field is found by: equal for values that are equal once normalised, rarely for others too."""
-        return self._search.digest(f"{field}\x00{normalised(value)}".encode("utf-8", "surrogatepass"))[:_SEARCH_DIGEST]
+        of_field = self._of_field.get(field)
+        if of_field is None:
+            of_field = self._of_field[field] = self._search.behind(
+                f"{field}\x00".encode("utf-8", "surrogatepass")
+            ).digest
+        return of_field(normalised(value).encode("utf-8", "surrogatepass"))[:_SEARCH_DIGEST]
 
     def chain(self, previous: bytes, entry: bytes) -> bytes:
         """The next link of the audit trail."""
