@@ -19,7 +19,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from dbos._error import DBOSInitializationError
 
 from api.jobs.bodies import Bodies
-from api.jobs.polling import look_before_claiming
+from api.jobs.polling import poll_cheaply
 from api.jobs.presence import Presence
 from api.jobs.workflows import register
 from knowledge.errors import PatchbayError
@@ -83,7 +83,7 @@ class Worker:
             DBOS.launch()
         except DBOSInitializationError as error:
             raise SchemaBehind("another revision", "the job engine's") from error
-        look_before_claiming(self._engine._sys_db)
+        poll_cheaply(self._engine._sys_db)
         self._presence.look_after_others()
         for name in sorted(set(QUEUES.values())):
             DBOS.register_queue(

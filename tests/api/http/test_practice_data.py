@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from api.entities import view_of
 from api.routes.practice_data import RESOURCES
+from tools.store.models import StoredRecord
+from tools.store.open import open_store
+from tools.store.records import RecordRepository
 from tools.store.tables import RECORDS
 
 VISITS = ("10", "11", "12")
@@ -124,3 +128,40 @@ async def test_reading_about_patients_is_written_down_without_saying_about_whom(
 async def test_every_entity_has_its_list(served: Any, admin: Any, stocked: Any, path: str) -> None:
     answer = await admin.get(f"/v1/practices/{stocked.practice}/{path}")
     assert (answer.status_code, answer.json()) == (200, {"items": [], "next_cursor": None})
+
+
+@pytest.mark.parametrize(("path", "entity"), [("patients", "Patient"), ("appointments", "Appointment")])
+async def test_what_is_shown_has_the_form_that_is_described(
+    served: Any, admin: Any, stocked: Any, path: str, entity: str
+) -> None:
+    """Answers are written without a model in between, so nothing but this compares them with it."""
+    items = (await admin.get(f"/v1/practices/{stocked.practice}/{path}")).json()["items"]
+    one = (await admin.get(f"/v1/practices/{stocked.practice}/{path}/{items[0]['id']}")).json()
+    assert one == items[0]
+    for each in items:
+        assert list(each) == list(view_of(entity).model_fields)
+        assert view_of(entity).model_validate(each, strict=False).model_dump(mode="json") == each
+
+
+async def test_a_list_that_has_ended_is_not_asked_for_more(
+    served: Any, admin: Any, stocked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, select = list[str](), RecordRepository._select
+
+    async def counted(self: RecordRepository, integration_id: str, entity: str, *more: Any) -> list[StoredRecord]:
+        asked.append(entity)
+        return await select(self, integration_id, entity, *more)
+
+    monkeypatch.setattr(RecordRepository, "_select", counted)
+    for params in ({}, {"start": "2026-11-21"}, {"limit": "3"}):
+        assert ids(await admin.get(f"/v1/practices/{stocked.practice}/appointments", params=params)) == list(VISITS)
+    assert asked == ["Appointment"] * 3
+
+
+async def test_what_another_process_erased_is_gone_at_once(served: Any, admin: Any, stocked: Any) -> None:
+    patients = f"/v1/practices/{stocked.practice}/patients"
+    assert ids(await admin.get(patients)) == ["1", "2", "3"]
+    async with open_store(served.stores.settings, tenant=stocked.tenant) as elsewhere:
+        await elsewhere.integrations.erase(stocked.integration)
+    assert ids(await admin.get(patients)) == []
+    assert (await admin.get(f"{patients}/1")).status_code == 404
