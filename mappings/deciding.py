@@ -126,8 +126,8 @@ class Decider:
         return Draft(row, chosen[0], confidences[0], none, evidence[0], others, need, decision)
 
     def _told(self, row: int, at: int) -> tuple[Evidence, ...]:
-        """What people said of columns like this one, of this field or of nothing."""
-        reasons = self.ranking.told.reasons if self.ranking.told is not None else {}
+        """What speaks for this field, or for nothing, beside the signals: what people said of columns like this one."""
+        reasons = self.ranking.reasons
         return tuple(reasons[row, each] for each in (at, NOTHING) if (row, each) in reasons)
 
     def _together(self, drafts: Sequence[Draft]) -> dict[int, Need]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from mappings.features import (
 )  # fmt: skip
 from mappings.model import Weights, confidence_features
 from mappings.reading import read_schema
-from mappings.schema import Correction, Schema
+from mappings.schema import Correction, Evidence, Schema
 from mappings.targets import FloatArray, TargetSpace
 
 
@@ -39,7 +39,8 @@ class Ranking:
     `chosen` (n_columns, k) are field indices by falling probability, `probabilities` (n_columns, k) and `none`
     (n_columns,) calibrated, together never above 1. `entities` (n_tables, n_target_tables) classifies the tables;
     what is missing to 1 is "none of them". `moved` (n_columns, EXPLAINED, SIGNALS) is what each signal did for the
-    leading candidates, in log odds. `told` is what people said.
+    leading candidates, in log odds. `reasons` are by row and field (-1: nothing) what people said of a
+    column and its like; `proven` by row the words of other practices that have proved right.
     """
 
     signals: Signals
@@ -49,7 +50,8 @@ class Ranking:
     entities: FloatArray
     claims: FloatArray
     moved: FloatArray
-    told: Told | None = None
+    reasons: Mapping[tuple[int, int], Evidence] = field(default_factory=dict)
+    proven: Mapping[int, Correction] = field(default_factory=dict)
 
 
 EXPLAINED = 5
@@ -64,7 +66,8 @@ def rank(source: Schema, space: TargetSpace, weights: Weights, corrections: Sequ
     if told is not None:
         first = first_look(signals, space, options, none, weights, told)
     second = second_look(signals, space, options, none, first, weights, told)
-    return _calibrated(signals, second, weights, told)
+    ranking = _calibrated(signals, second, weights)
+    return ranking if told is None else replace(ranking, reasons=told.reasons, proven=told.proven)
 
 
 def first_look(
@@ -148,7 +151,7 @@ def claims(entities: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(entities, 1 - rival), np.float32)
 
 
-def _calibrated(signals: Signals, second: SecondLook, weights: Weights, told: Told | None = None) -> Ranking:
+def _calibrated(signals: Signals, second: SecondLook, weights: Weights) -> Ranking:
     order = np.argsort(-second.raw[:, :-1], axis=1, kind="stable")
     chosen = np.take_along_axis(second.chosen, order, axis=1)
     pairs = np.take_along_axis(second.raw[:, :-1], order, axis=1)
@@ -156,7 +159,7 @@ def _calibrated(signals: Signals, second: SecondLook, weights: Weights, told: To
     claim = claimed[signals.reading.table_of, signals.table_index[chosen[:, 0]]]
     stated, none = stated_probabilities(pairs, second.raw[:, -1], claim, weights)
     moved = contributions(second.features, order[:, :EXPLAINED], weights)
-    return Ranking(signals, chosen, stated, none, second.entities, claimed, moved, told)
+    return Ranking(signals, chosen, stated, none, second.entities, claimed, moved)
 
 
 def stated_probabilities(

@@ -335,7 +335,7 @@ def _wanted(space: TargetSpace) -> np.ndarray:
 
 def _id_words(signals: Signals, space: TargetSpace) -> FloatArray:
     ats = [space.atoms[atom] for atom in _ID_ATOMS if atom in space.atoms]
-    return np.asarray(signals.reading.names.present[:, ats].max(axis=1), np.float32)
+    return np.asarray(signals.reading.names.present[:, ats].max(axis=1, initial=0), np.float32)
 
 
 def _is_first(reading: Reading) -> FloatArray:

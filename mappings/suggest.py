@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from knowledge.canonical import CanonicalField
 from knowledge.errors import BadInput
+from mappings.any_target import rank_any
 from mappings.deciding import Decider
 from mappings.engine import Ranking, rank
 from mappings.hinting import Verdict, check_hint, parse_target
@@ -112,9 +113,11 @@ def _engine_lines(
     space = canonical_space() if target is None else schema_space(target)
     if not space.fields:
         raise BadInput("the target schema", "has no column to map to", "Give at least one table with one column.")
-    if ranking is None or corrections:
+    if target is not None:
+        ranking = rank_any(source, target, space, weights)
+    elif ranking is None or corrections:
         ranking = rank(source, space, weights, corrections)
-    return Decider(ranking, space, weights, practice, top_k).lines(), ranking.told.proven if ranking.told else {}
+    return Decider(ranking, space, weights, practice, top_k).lines(), ranking.proven
 
 
 def _by_column(hints: Sequence[Hint]) -> dict[tuple[str, str], list[Hint]]:

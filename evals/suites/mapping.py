@@ -19,6 +19,8 @@ from evals.fitting import quiet_threshold, upper_bound
 from evals.labelled import LabelledSchema, read_sets
 from evals.learning import Answer, fit_weights, predict, prepare
 from evals.simulated_schemas import simulated_schemas
+from evals.suites.any_target import AnyTarget
+from evals.suites.any_target import play as match_any
 from evals.suites.mapping_ablation import ABLATIONS, Ablated, Ablation, refitted_without, without_signal
 from evals.suites.mapping_comparison import Cost, MatcherFigures, compare, cost, finished_by, overall, speed
 from evals.suites.mapping_corrections import SEEDS, CorrectionFigures, measure
@@ -85,6 +87,7 @@ class MappingReport(BaseModel):
     matchers: tuple[MatcherFigures, ...]
     ablation: tuple[Ablated, ...]
     corrections: CorrectionFigures
+    any_target: tuple[AnyTarget, ...]
     speed: MatchingTimes | None
     weights: str
     seconds: float
@@ -226,6 +229,7 @@ def _report(
     matchers = compare(played.systems, public=not extent.quick, say=say)
     ablation = _ablation(played, extent, say)
     corrections = measure(played.systems, played.weights, SEEDS[:1] if extent.quick else SEEDS)
+    others = [] if extent.quick else match_any(played.systems, played.weights)
     return MappingReport(
         scored=scored, left_out=played.found is not None,
         overall=overall([(part, None) for part in parts.values()]),
@@ -236,7 +240,7 @@ def _report(
         possible_no_match=played.possible_no_match(),
         misses=_misses([answer for answers in played.answers.values() for answer in answers]),
         reliability=reliability(sure), coverage=tuple(curve[:: max(1, len(curve) // _CURVE_POINTS)]),
-        matchers=tuple(matchers), ablation=tuple(ablation), corrections=corrections,
+        matchers=tuple(matchers), ablation=tuple(ablation), corrections=corrections, any_target=tuple(others),
         speed=None if extent.quick else speed(), weights=shipped_weights().version, seconds=round(perf_counter() - started, 2),
     )  # fmt: skip
 
@@ -291,6 +295,7 @@ def as_text(report: MappingReport) -> str:
     lines += [_row("all", report.overall), ""]
     lines += [_row(each.system, each.figures) for each in report.groups]
     lines += ["", *(_matcher_row(each) for each in report.matchers), ""]
+    lines += [f"to one another: {each}" for each in report.any_target]
     lines += [
         _row(f"without {each.without}{', refitted' * each.refitted}"[:43], each.figures) for each in report.ablation
     ]

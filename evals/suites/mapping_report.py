@@ -55,7 +55,7 @@ def as_markdown(report: MappingReport, command: str, day: date) -> str:
     """All of it; the plots are expected beside the file."""
     sections = (
         _head(report, command, day), _asked(report), _per_system(report), _calibration(report), _comparison(report), _groups(report),
-        _ablation(report), _corrections(report), _speed(report),
+        _ablation(report), _corrections(report), _any_target(report), _speed(report),
     )  # fmt: skip
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -77,6 +77,12 @@ def goals(report: MappingReport) -> list[Goal]:
         Goal("points at another practice after 20 corrections", 10, 100 * (learned.another.first_after - learned.another.first_before)),
         Goal("answers changed elsewhere by a hostile person", 0, learned.elsewhere_changed, at_most=True),
     ]  # fmt: skip
+    for each in report.any_target[:1]:
+        found += [
+            Goal("to any target: right answer first", 0.3, each.hit_at_1),
+            Goal("to any target: in the top five", 0.6, each.hit_at_5),
+            Goal("to any target: calibration error", 0.05, each.calibration_error or 0.0, at_most=True),
+        ]
     if (speed := report.speed) is not None:
         found += [
             Goal("5,000 columns, one core", 3, speed.large_seconds, at_most=True, unit=" s"),
@@ -251,6 +257,27 @@ def _learned_row(each: Learned) -> list[str]:
     return [
         each.scenario.replace("%", " %"), str(each.corrected), str(each.columns), str(each.errors_before), str(each.errors_after),
         f"{each.fall:.0%}", f"{each.first_before:.3f}", f"{each.first_after:.3f}",
+    ]  # fmt: skip
+
+
+def _any_target(report: MappingReport) -> list[str]:
+    """Every system mapped to every other one."""
+    if not report.any_target:
+        return []
+    rows = [
+        [each.matcher, f"{each.hit_at_1:.3f}", f"{each.hit_at_5:.3f}",
+         *(f"{stated:.3f}" if stated is not None else "–" for stated in (each.calibration_error, each.brier_skill))]
+        for each in report.any_target
+    ]  # fmt: skip
+    first = report.any_target[0]
+    return [
+        "## To any target", "",
+        f"Each system mapped to each other one as `--target` maps, whatever language both are in: {first.pairs} pairs, "
+        f"{first.columns:,} columns, {first.mappable} of them with a counterpart. Nothing was learnt of a target. Two columns are "
+        "right for each other where people gave both the same canonical field; other columns count as having none, also where "
+        "they may well fit. How sure an answer is was fitted on pairs without that target. The systems' labels tell what is "
+        "alike in the canonical model's terms, by which ours compares too: between schemas of other trades it is worth less.", "",
+        *_table(("matcher", "right first", "in five", "calibration error", "Brier skill"), rows),
     ]  # fmt: skip
 
 
