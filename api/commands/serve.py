@@ -97,7 +97,9 @@ async def _open(stack: AsyncExitStack, settings: Settings, unfinished: list[bool
 def _made(settings: Settings) -> tuple[FastAPI, Worker]:
     from api.app import create_app
     from api.jobs.worker import Worker
+    from tools.process import collect_seldom
 
+    collect_seldom()
     worker = Worker(settings)
     return create_app(settings, checks={"worker": worker.check}), worker
 

@@ -27,7 +27,9 @@ def run_worker(*, as_json: bool) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
     from api.jobs.worker import Worker
+    from tools.process import collect_seldom
 
+    collect_seldom()
     worker = Worker(settings)
     worker.start()
     output.line({"event": "working"})

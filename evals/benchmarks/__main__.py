@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from evals.benchmarks import bare, ours
 from evals.benchmarks.people import Stopwatch
+from tools.process import collect_seldom
 
 KINDS = ("storing", "memory", "serving", "matching", "profile")
 SMALL, LARGE = 5_000, 150_000  # rows: 10 and 300 thousand records
@@ -112,6 +113,7 @@ def _run(name: str, rows: int, postgres: str | None) -> dict[str, object]:
 
 def _one(name: str, rows: int, postgres: str | None) -> dict[str, object]:
     where, _, how = name.partition("-")
+    collect_seldom()  # as a service and its workers do
     if name == "matching":
         from evals.benchmarks import matching
 
