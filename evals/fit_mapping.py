@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from evals.datasets.generate import generated_sets
+from evals.datasets.generators import practice_sets
 from evals.datasets.vendors import vendor_sets
 from evals.fitting import quiet_threshold, safe_threshold, upper_bound
 from evals.labelled import read_sets
@@ -22,9 +23,11 @@ from evals.suites.mapping_figures import Figures, calibrated, score, sureness
 from mappings.model import Look, Scorer, Weights, feature_names
 from mappings.targets import TargetSpace, canonical_space
 
-VERSION = "2"
-MADE_UP, MADE_UP_IMPORTANCE, VENDOR_IMPORTANCE = 30, 0.4, 0.7
-MOST_LOST = 0.04  # of the mappable columns of left-out systems that may be left aside unasked
+VERSION = "3"
+MADE_UP, PRACTICES = 30, 36
+MADE_UP_IMPORTANCE, PRACTICE_IMPORTANCE, VENDOR_IMPORTANCE = 0.3, 0.2, 0.7
+TELLING, MADE_UP_TELLING = {"real": 1.0, "vendor": 0.5}, 0.05
+MOST_LOST = 0.043  # of the mappable columns of left-out systems that may be left aside unasked
 _WEIGHTS = Path(__file__).resolve().parent.parent / "mappings" / "weights.json"
 
 
@@ -47,53 +50,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def other_systems(space: TargetSpace) -> list[Prepared]:
-    """The vendors' published field lists and the made-up systems."""
-    vendors = [prepare(each, space, VENDOR_IMPORTANCE) for each in vendor_sets()]
-    return [*vendors, *(prepare(each, space, MADE_UP_IMPORTANCE) for each in generated_sets(MADE_UP))]
+    """The vendors' published field lists and the made-up systems of all generators."""
+    sets = (
+        (VENDOR_IMPORTANCE, vendor_sets()),
+        (MADE_UP_IMPORTANCE, generated_sets(MADE_UP)),
+        (PRACTICE_IMPORTANCE, practice_sets(PRACTICES)),
+    )
+    return [prepare(each, space, importance) for importance, systems in sets for each in systems]
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Answers for systems by weights that never saw them: the real ones, and the vendors' and made-up ones; by real
-    system, those weights, as yet without calibration and thresholds."""
+    """Answers for systems by weights that never saw them: the real ones, and the vendors' and made-up ones.
+
+    `drafts` are, by real system, those weights, as yet without calibration and thresholds; `makers` says by system who
+    made it, `telling` how much one of its answers tells of how sure an answer for a real system may be.
+    """
 
     real: tuple[Answer, ...]
     others: tuple[Answer, ...]
     drafts: dict[str, Weights]
+    makers: dict[str, str]
+    telling: dict[str, float]
 
 
 def left_out(real: Sequence[Prepared], others: Sequence[Prepared], space: TargetSpace, jobs: int = 1) -> LeftOut:
     """Every system answered by weights that never saw it.
 
-    Each real system is left out alone among the real ones, together with a part of the others; systems of one vendor are
-    always left out together.
+    Each real system is left out alone among the real ones, together with a part of the others; systems of one vendor, or
+    by one generator, are always left out together.
     """
-    folds = [_fold(at, real, others) for at in range(len(real))]
+    folds = [fold(at, real, others) for at in range(len(real))]
     if jobs == 1:
-        found = [_answers(*fold, space) for fold in folds]
+        found = [_answers(*each, space) for each in folds]
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
             found = list(pool.map(_answers, *zip(*folds, strict=True), [space] * len(folds)))
     drafts = {each.labelled.name: weights for each, (weights, _) in zip(real, found, strict=True)}
-    answers = [answer for _, fold in found for answer in fold]
+    answers = [answer for _, given in found for answer in given]
     return LeftOut(
         tuple(each for each in answers if each.system in drafts),
         tuple(each for each in answers if each.system not in drafts),
         drafts,
+        {each.labelled.name: maker(each) for each in (*real, *others)},
+        {each.labelled.name: TELLING.get(each.labelled.generator, MADE_UP_TELLING) for each in (*real, *others)},
     )
 
 
-def _fold(at: int, real: Sequence[Prepared], others: Sequence[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
-    """The systems to learn from, and those to answer. What a vendor publishes of a real system is left out with it."""
-    groups = list(dict.fromkeys(_vendor(each) for each in others))
-    away, same = set(groups[at :: len(real)]), _vendor(real[at])
-    kept = [each for each in others if _vendor(each) not in {*away, same}]
-    asked = [each for each in others if _vendor(each) in away]
-    return [*(each for index, each in enumerate(real) if index != at), *kept], [real[at], *asked]
+def fold(at: int, real: Sequence[Prepared], others: Sequence[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
+    """The systems to learn from, and those to answer. What a vendor publishes is left out with the vendor's real system,
+    the other makers' in turn."""
+    owners = {maker(each): place for place, each in reversed(list(enumerate(real)))}
+    makers = dict.fromkeys(maker(each) for each in others)
+    turns = {name: turn % len(real) for turn, name in enumerate(name for name in makers if name not in owners)} | owners
+    asked = [each for each in others if turns[maker(each)] == at]
+    away = {maker(each) for each in (real[at], *asked)}
+    known = [each for place, each in enumerate(real) if place != at and maker(each) not in away]
+    return [*known, *(each for each in others if maker(each) not in away)], [real[at], *asked]
 
 
-def _vendor(each: Prepared) -> str:
-    return each.labelled.vendor or each.labelled.name
+def maker(each: Prepared) -> str:
+    """Whose idea of a schema it is: the vendor's, or the generator's."""
+    return each.labelled.vendor if each.labelled.generator in ("real", "vendor") else each.labelled.generator
 
 
 def _answers(known: Sequence[Prepared], asked: Sequence[Prepared], space: TargetSpace) -> tuple[Weights, list[Answer]]:
@@ -104,21 +122,25 @@ def _answers(known: Sequence[Prepared], asked: Sequence[Prepared], space: Target
     return weights, answers
 
 
-def finished(draft: Weights, answers: LeftOut) -> Weights:
-    """The weights with calibration and thresholds, all from answers for systems that had been left out."""
-    together = [*answers.real, *answers.others]
-    others = {answer.system for answer in answers.others}
-    importance = {answer.system: 0.1 if answer.system in others else 1.0 for answer in together}
-    return with_thresholds(draft, together, answers.real, importance)
+def finished(draft: Weights, answers: LeftOut, without: str | None = None) -> Weights:
+    """The weights with calibration and thresholds, all from answers for systems that had been left out.
+
+    `without` is a real system whose answers, and those for what else its vendor published, shall not tell.
+    """
+    away = answers.makers.get(without or "")
+    real, others = (
+        [each for each in some if each.system != without and answers.makers[each.system] != away]
+        for some in (answers.real, answers.others)
+    )
+    return with_thresholds(draft, [*real, *others], real, answers.telling)
 
 
 def with_thresholds(
     draft: Weights, answers: Sequence[Answer], left_out: Sequence[Answer], importance: dict[str, float]
 ) -> Weights:
     """Calibration and confidence by `answers`, thresholds by `left_out`, the real systems among them."""
-    pairs, none = calibrate(answers, importance)
-    confidence = fit_confidence(answers, importance)
-    weights = replace(draft, calibration=pairs, none_calibration=none, confidence=confidence)
+    pairs, confidence = calibrate(answers, importance), fit_confidence(answers, importance)
+    weights = replace(draft, calibration=pairs, confidence=confidence)
     stated = [calibrated(answer, weights) for answer in left_out]
     mappable = [answer.label.target is not None for answer in left_out]
     asked = [nothing if nothing > float(pairs[0]) else 0.0 for pairs, nothing in stated]
@@ -141,13 +163,12 @@ def as_json(weights: Weights) -> str:
         "accept": round(weights.accept, 4), "no_match": weights.no_match, "first": _look(weights.first), "second": _look(weights.second),
         "popularity": weights.popularity, "shares": weights.shares, "confidence": _short(weights.confidence.weights),
         "calibration": {name: _short(values) for name, values in asdict(weights.calibration).items()},
-        "none_calibration": {name: _short(values) for name, values in asdict(weights.none_calibration).items()},
     }  # fmt: skip
     return json.dumps(raw, separators=(",", ":"))
 
 
 def _look(look: Look) -> dict[str, object]:
-    return {"tables": _arrays(look.tables), "pairs": [_arrays(each) for each in look.pairs]}
+    return {"tables": [_arrays(each) for each in look.tables], "pairs": [_arrays(each) for each in look.pairs]}
 
 
 def _arrays(scorer: Scorer) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ STEPS = 120
 
 def fit_scorer(
     options: FloatArray, none: FloatArray, wanted: FloatArray, importance: FloatArray, *, hidden: int, ridge: float,
-    steps: int = STEPS, seed: int = 7,
+    none_hidden: int = 0, steps: int = STEPS, seed: int = 7,
 ) -> Scorer:  # fmt: skip
     """The scorer of least cross-entropy.
 
@@ -26,42 +26,61 @@ def fit_scorer(
     `importance` (n,). `ridge` punishes large weights. Deterministic.
     """
     _, k, d = options.shape
-    dn = none.shape[1]
+    shapes = _shapes(d, hidden), _shapes(none.shape[1], none_hidden)
     random = np.random.default_rng(seed)
-    start = np.concatenate(
-        [np.zeros(d), random.normal(0, 0.3, d * hidden), np.zeros(hidden), random.normal(0, 0.3, hidden), np.zeros(dn)]
-    )
-    # one flat matrix in single precision: the fit is many products of it with few columns
-    x = np.ascontiguousarray(options.reshape(-1, d), np.float32)
-    z, wished = none.astype(np.float64), wanted.sum(axis=1, keepdims=True)
+    start = np.concatenate([_start(shape, random) for shape in shapes])
+    cut = sum(int(np.prod(shape)) for shape in shapes[0])
+    # flat matrices in single precision: the fit is many products of them with few columns
+    x, z = (np.ascontiguousarray(each, np.float32) for each in (options.reshape(-1, d), none))
+    wished = wanted.sum(axis=1, keepdims=True)
     weight = importance.astype(np.float64) / float(importance.sum())
 
     def loss(flat: Float64) -> tuple[float, Float64]:
-        linear, w, b, out, v = (each.astype(np.float32) for each in _unpacked(flat, d, hidden, dn))
-        units = np.tanh(x @ w + b)
-        pairs = (x @ linear + units @ out).reshape(-1, k).astype(np.float64)
-        scores = np.concatenate([pairs, (z @ v)[:, None]], axis=1)
+        pair, pair_slope = _layer(x, flat[:cut], shapes[0])
+        nothing, none_slope = _layer(z, flat[cut:], shapes[1])
+        scores = np.concatenate([pair.reshape(-1, k), nothing[:, None]], axis=1).astype(np.float64)
         scores -= scores.max(axis=1, keepdims=True)
         shares = np.exp(scores)
         shares /= shares.sum(axis=1, keepdims=True)
         value = -(weight[:, None] * wanted * np.log(np.maximum(shares, 1e-12))).sum() + ridge * (flat**2).sum()
-        slope = weight[:, None] * (shares * wished - wanted)
-        pair = np.ascontiguousarray(slope[:, :k].ravel(), np.float32)
-        back = (pair[:, None] * out) * (1 - units**2)
-        gradient = np.concatenate(
-            [x.T @ pair, (x.T @ back).ravel(), back.sum(axis=0), units.T @ pair, z.T @ slope[:, k]]
-        ).astype(np.float64)
+        slope = (weight[:, None] * (shares * wished - wanted)).astype(np.float32)
+        gradient = np.concatenate([pair_slope(np.ascontiguousarray(slope[:, :k].ravel())), none_slope(slope[:, k])])
         return float(value), gradient + 2 * ridge * flat
 
-    linear, w, b, out, v = _unpacked(minimise(loss, start, steps=steps), d, hidden, dn)
-    return Scorer(*(np.asarray(each, np.float32) for each in (linear, w, b, out, v)))
+    found = minimise(loss, start, steps=steps)
+    parts = [*_unpacked(found[:cut], shapes[0]), *_unpacked(found[cut:], shapes[1])]
+    return Scorer(*(np.asarray(each, np.float32) for each in parts))
 
 
-def _unpacked(flat: Float64, d: int, hidden: int, dn: int) -> tuple[Float64, Float64, Float64, Float64, Float64]:
-    cuts = np.cumsum([d, d * hidden, hidden, hidden])
-    linear, w, b, out, v = np.split(flat, cuts)
-    assert len(v) == dn
-    return linear, w.reshape(d, hidden), b, out, v
+def _shapes(d: int, hidden: int) -> tuple[tuple[int, ...], ...]:
+    """Of the linear part, the hidden units' weights, their biases and what each adds."""
+    return (d,), (d, hidden), (hidden,), (hidden,)
+
+
+def _start(shapes: Sequence[tuple[int, ...]], random: np.random.Generator) -> Float64:
+    linear, weights, bias, out = shapes
+    drawn = [np.zeros(linear), random.normal(0, 0.3, weights), np.zeros(bias), random.normal(0, 0.3, out)]
+    return np.concatenate([each.ravel() for each in drawn])
+
+
+def _unpacked(flat: Float64, shapes: Sequence[tuple[int, ...]]) -> list[Float64]:
+    cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes, strict=True)]
+
+
+def _layer(
+    x: FloatArray, flat: Float64, shapes: Sequence[tuple[int, ...]]
+) -> tuple[FloatArray, Callable[[FloatArray], Float64]]:
+    """The scores of `x` (n, d), and what takes their slope (n,) to that of the weights."""
+    linear, w, b, out = (each.astype(np.float32) for each in _unpacked(flat, shapes))
+    units = np.tanh(x @ w + b)
+
+    def back(slope: FloatArray) -> Float64:
+        inner = (slope[:, None] * out) * (1 - units**2)
+        parts = [x.T @ slope, (x.T @ inner).ravel(), inner.sum(axis=0), units.T @ slope]
+        return np.concatenate(parts).astype(np.float64)
+
+    return np.asarray(x @ linear + units @ out, np.float32), back
 
 
 def fit_calibration(probabilities: Sequence[float], right: Sequence[float], importance: Sequence[float]) -> Calibration:
@@ -88,19 +107,24 @@ def fit_calibration(probabilities: Sequence[float], right: Sequence[float], impo
     return Calibration(np.asarray(xs, np.float32), np.maximum.accumulate(np.asarray(ys, np.float32)))
 
 
-def fit_logistic(features: FloatArray, right: FloatArray, importance: FloatArray, ridge: float = 1e-3) -> FloatArray:
-    """The weights (d,) of least cross-entropy of `right` (n,) in [0, 1]; the first feature is the bias, not punished."""
+def fit_softmax(features: FloatArray, right: FloatArray, importance: FloatArray, ridge: float = 3e-4) -> FloatArray:
+    """The weights (d, c) of least cross-entropy of `right` (n, c), the shares of c answers; what they leave to 1 belongs to
+    a last one, whose score is 0. The first feature is the bias, not punished."""
     x = features.astype(np.float64)
-    weight = importance.astype(np.float64) / float(importance.sum())
-    punished = np.concatenate([[0.0], np.full(x.shape[1] - 1, ridge)])
+    shape = x.shape[1], right.shape[1]
+    weight = (importance.astype(np.float64) / float(importance.sum()))[:, None]
+    punished = np.full(shape, ridge)
+    punished[0] = 0
 
     def loss(flat: Float64) -> tuple[float, Float64]:
-        scores = x @ flat
-        value = (weight * (np.logaddexp(0, scores) - right * scores)).sum() + (punished * flat**2).sum()
-        slope = x.T @ (weight * (1 / (1 + np.exp(-scores)) - right))
-        return float(value), slope + 2 * punished * flat
+        weights = flat.reshape(shape)
+        scores = x @ weights
+        total = np.logaddexp.reduce(np.concatenate([scores, np.zeros((len(x), 1))], axis=1), axis=1)[:, None]
+        value = (weight * (total - (right * scores).sum(axis=1, keepdims=True))).sum() + (punished * weights**2).sum()
+        slope = x.T @ (weight * (np.exp(scores - total) - right)) + 2 * punished * weights
+        return float(value), slope.ravel()
 
-    return np.asarray(minimise(loss, np.zeros(x.shape[1]), steps=STEPS), np.float32)
+    return np.asarray(minimise(loss, np.zeros(shape).ravel(), steps=STEPS).reshape(shape), np.float32)
 
 
 def safe_threshold(

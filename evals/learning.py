@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evals.fitting import fit_calibration, fit_logistic, fit_scorer
+from evals.fitting import fit_calibration, fit_scorer, fit_softmax
 from evals.labelled import Label, LabelledSchema, Target
-from mappings.context import FirstLook, Surroundings, look_around, table_context_features
-from mappings.engine import again, claims, column_features, first_look, popularity, second_look
+from mappings.context import FirstLook, Surroundings, claims, look_around, table_context_features
+from mappings.engine import again, column_features, first_look, popularity, second_look
 from mappings.features import (
     Signals,
     choose_candidates,
@@ -20,17 +20,17 @@ from mappings.features import (
     pair_features,
     table_features,
 )  # fmt: skip
-from mappings.model import Calibration, Confidence, Look, Scorer, Weights, confidence_features
+from mappings.model import CONFIDENCE_FEATURES, Calibration, Confidence, Look, Scorer, Weights, confidence_features
 from mappings.reading import read_schema
 from mappings.targets import FloatArray, TargetSpace
 
-HIDDEN, RIDGE, TABLE_RIDGE = 8, 6e-4, 1e-4
+HIDDEN, NONE_HIDDEN, RIDGE = 8, 4, 2e-3
+TABLE_HIDDEN, TABLE_NONE_HIDDEN, TABLE_RIDGE = 4, 3, 2e-3
 TRAINING_CANDIDATES, FIRST_STEPS, SECOND_STEPS = 16, 60, 100
-LOOK_FOLDS, SCORERS = 3, 2
+LOOK_FOLDS, SCORERS, TABLE_SCORERS = 3, 3, 3
 _SAME = Calibration(np.array([0, 1], np.float32), np.array([0, 1], np.float32))
 
-# the raw probability of the first as it stands: its odds, which the feature holds divided by four
-_FIRST = Confidence(np.array([0, 4, 0, 0, 0, 0], np.float32))
+_UNKNOWN = Confidence(np.zeros((len(CONFIDENCE_FEATURES), 2), np.float32))
 
 Features = tuple[FloatArray, FloatArray]  # of the options, of none
 Training = tuple[FloatArray, FloatArray, FloatArray]  # features of the options, of none, and the wanted shares
@@ -130,9 +130,9 @@ def fit_weights(systems: Sequence[Prepared], space: TargetSpace, version: str, c
 
 def _draft(systems: Sequence[Prepared], space: TargetSpace, version: str, command: str) -> Weights:
     """Weights that hold only what is counted."""
-    nothing = Look(Scorer(*(np.zeros(0, np.float32) for _ in range(5))), ())
+    nothing = Look((), ())
     return Weights(
-        nothing, nothing, _popularity(systems, space), _shares_of_fields(systems, space), _SAME, _SAME, _FIRST, 1.0, 0.5, version, command,
+        nothing, nothing, _popularity(systems, space), _shares_of_fields(systems, space), _SAME, _UNKNOWN, 1.0, 0.5, version, command,
     )  # fmt: skip
 
 
@@ -169,13 +169,22 @@ def _entities_left_out(systems: Sequence[Prepared], tables: Sequence[Features]) 
     return found
 
 
-def _fit_tables(systems: Sequence[Prepared], features: Sequence[Features]) -> Scorer:
-    return fit_scorer(
-        np.concatenate([options for options, _ in features]), np.concatenate([none for _, none in features]),
-        np.concatenate([each.table_truth for each in systems]),
-        np.concatenate([np.full(len(each.table_truth), each.importance, np.float32) for each in systems]),
-        hidden=0, ridge=TABLE_RIDGE,
+def _fit_tables(systems: Sequence[Prepared], features: Sequence[Features]) -> tuple[Scorer, ...]:
+    """Scorers of the same tables, each with its own start; what a wide table is matters more than what a narrow one is."""
+    options, none = (np.concatenate([each[at] for each in features]) for at in range(2))
+    truth = np.concatenate([each.table_truth for each in systems])
+    importance = np.concatenate([each.importance * np.sqrt(_widths(each)) for each in systems])
+    return tuple(
+        fit_scorer(
+            options, none, truth, importance, hidden=TABLE_HIDDEN, none_hidden=TABLE_NONE_HIDDEN, ridge=TABLE_RIDGE,
+            seed=seed,
+        )
+        for seed in range(TABLE_SCORERS)
     )  # fmt: skip
+
+
+def _widths(each: Prepared) -> FloatArray:
+    return np.bincount(each.signals.reading.table_of, minlength=len(each.table_truth)).astype(np.float32)
 
 
 def _fit_several(systems: Sequence[Prepared], parts: Sequence[Training]) -> tuple[Scorer, ...]:
@@ -193,8 +202,9 @@ def _fit_columns(
         for each, share in zip(systems, drawn, strict=True)
     ]
     return fit_scorer(
-        options, none, wanted, np.concatenate(importance), hidden=hidden, ridge=RIDGE, steps=steps, seed=seed or 0
-    )
+        options, none, wanted, np.concatenate(importance), hidden=hidden, none_hidden=NONE_HIDDEN if hidden else 0,
+        ridge=RIDGE, steps=steps, seed=seed or 0,
+    )  # fmt: skip
 
 
 def _shares_of_fields(systems: Sequence[Prepared], space: TargetSpace) -> dict[str, float]:
@@ -279,24 +289,25 @@ def answers_of(
     return answers
 
 
-def calibrate(answers: Sequence[Answer], importance: dict[str, float]) -> tuple[Calibration, Calibration]:
-    """Calibrations of pairs (the first ten of each column) and of none, on answers for systems left out."""
+def calibrate(answers: Sequence[Answer], importance: dict[str, float]) -> Calibration:
+    """Calibration of pairs (the first ten of each column), on answers for systems left out."""
     rows = [
         (p, float(_right(answer.label, target)), importance[answer.system])
         for answer in answers
         for target, p in zip(answer.targets[:10], answer.probabilities[:10], strict=True)
     ]
-    none = [(a.none, float(_right(a.label, None)), importance[a.system]) for a in answers]
-    return fit_calibration(*zip(*rows, strict=True)), fit_calibration(*zip(*none, strict=True))
+    return fit_calibration(*zip(*rows, strict=True))
 
 
 def fit_confidence(answers: Sequence[Answer], importance: dict[str, float]) -> Confidence:
-    """How likely the first candidate is right, from answers for systems left out."""
+    """How likely the first candidate is right, and how likely nothing is, from answers for systems left out."""
     pairs = np.array([answer.probabilities[:2] for answer in answers], np.float32)
     none, claim = (np.array([getattr(a, name) for a in answers], np.float32) for name in ("none", "sureness"))
-    right = np.array([float(answer.label.accepts(answer.targets[0])) for answer in answers], np.float32)
+    first = np.array([answer.label.accepts(answer.targets[0]) for answer in answers])
+    nothing = ~first & np.array([answer.label.accepts(None) for answer in answers])
     weight = np.array([importance[answer.system] for answer in answers], np.float32)
-    return Confidence(fit_logistic(confidence_features(pairs, none, claim), right, weight))
+    right = np.stack([first, nothing], axis=1).astype(np.float32)
+    return Confidence(fit_softmax(confidence_features(pairs, none, claim), right, weight))
 
 
 def _right(label: Label, answer: Target | None) -> float:

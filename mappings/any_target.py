@@ -35,7 +35,7 @@ class Pairs:
 def rank_any(source: Schema, target: Schema, space: TargetSpace, weights: Weights) -> Ranking:
     """Rank every column of the source against the columns of `target`, whose `space` is given; nothing is learnt of it."""
     pairs = compare(source, target, space, weights)
-    first = shipped_confidence()(pairs.features)
+    first = shipped_confidence()(pairs.features)[:, 0]
     likely = np.take_along_axis(pairs.likely, pairs.chosen, axis=1)
     stated, none = _stated(likely, pairs.direct.none, first)
     return replace(
@@ -75,7 +75,7 @@ def shipped_confidence() -> Confidence:
     raw = json.loads((files("mappings") / "any_target.json").read_text(encoding="utf-8"))
     if tuple(raw["features"]) != ANY_TARGET_FEATURES:
         raise ValueError("any_target.json was fitted for other features: run `python -m evals.fit_any_target`")
-    return Confidence(np.array(raw["confidence"], np.float32))
+    return Confidence(np.array(raw["confidence"], np.float32)[:, None])
 
 
 def _dense(ranking: Ranking, count: int) -> FloatArray:

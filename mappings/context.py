@@ -17,14 +17,17 @@ _LEAST = 1e-4
 
 CONTEXT_FEATURES = (
     "first", "first_log", "first_gap", "near", "wide", "group", "rest", "rest_share", "covered", "held", "elsewhere",
-    "other_table", "keyed", "name_near",
+    "other_table", "keyed", "name_near", "claim", "known_alone",
 )  # fmt: skip
-CONTEXT_NONE_FEATURES = ("first_none", "none_near", "none_rest", "none_group", "first_best", "pointed_at")
+CONTEXT_NONE_FEATURES = (
+    "first_none", "none_near", "none_rest", "none_group", "first_best", "pointed_at", "first_lead", "best_claim",
+    "covered_best", "unknown_alone", "repeated", "repeated_share", "none_all",
+)  # fmt: skip
 TABLE_CONTEXT_FEATURES = (
     "first_log", "other_table", "mass", "mass_share", "covered", "pointed_as", "points_fitting", "points_otherwise",
     "referred_share",
 )  # fmt: skip
-TABLE_CONTEXT_NONE_FEATURES = ("first_none_log", "none_mass", "pointed_at", "covered_best")
+TABLE_CONTEXT_NONE_FEATURES = ("first_none_log", "none_mass", "pointed_at", "covered_best", "none_all")
 
 
 @dataclass(frozen=True)
@@ -102,16 +105,22 @@ def context_features(signals: Signals, first: FirstLook, around: Surroundings, c
         around.group[rows, entity], around.rest[rows, entity], _share(around.rest)[rows, entity],
         around.covered[rows, entity], around.held[rows, chosen], around.elsewhere[rows, chosen],
         around.other_table[table_of[:, None], entity], around.keyed[rows, entity],
-        signals.local.score[rows, chosen] * np.sqrt(near),
+        signals.local.score[rows, chosen] * np.sqrt(near), claims(first.entities)[table_of[:, None], entity],
+        np.broadcast_to(1 - _unknown_alone(signals.reading)[:, None], chosen.shape) * signals.local.of_phrase[rows, chosen],
     ]  # fmt: skip
     return np.stack([np.asarray(each, np.float32) for each in stack], axis=2)
 
 
 def context_none_features(signals: Signals, first: FirstLook, around: Surroundings) -> FloatArray:
     """(n_columns, CONTEXT_NONE_FEATURES)."""
-    pointed = _pointed_at(signals)[signals.reading.table_of]
+    reading = signals.reading
+    best_two = np.partition(np.pad(first.fields, ((0, 0), (1, 0))), -2, axis=1)[:, -2:]  # a target may have one field
+    repeated = _repeated(reading)
     stack = [
-        first.none, around.none_near, around.none_rest, around.none_group, first.fields.max(axis=1), pointed,
+        first.none, around.none_near, around.none_rest, around.none_group, best_two[:, 1], _pointed_at(signals)[reading.table_of],
+        best_two[:, 1] - best_two[:, 0], claims(first.entities).max(axis=1)[reading.table_of],
+        around.covered.max(axis=1), _unknown_alone(reading), np.log1p(repeated) / 3,
+        repeated / max(len(reading.tables) - 1, 1), np.full(len(repeated), first.none.mean()),
     ]  # fmt: skip
     return np.stack([np.asarray(each, np.float32) for each in stack], axis=1)
 
@@ -132,10 +141,35 @@ def table_context_features(
         [
             _log(1 - entities.sum(axis=1)), _by_table(np.add, first.none[:, None], signals.reading)[:, 0]
             / np.maximum(np.bincount(signals.reading.table_of, minlength=len(entities)), 1),
-            _pointed_at(signals), around.table_covered.max(axis=1),
+            _pointed_at(signals), around.table_covered.max(axis=1), np.full(len(entities), first.none.mean()),
         ], axis=1,
     )  # fmt: skip
     return np.asarray(pairs, np.float32), np.asarray(none, np.float32)
+
+
+def claims(entities: FloatArray) -> FloatArray:
+    """(n_tables, n_target_tables) how surely a table alone carries an entity: as likely as it does, and no other does.
+
+    Two tables that both look like patients are a question for a person, however clear their columns are.
+    """
+    best = entities.max(axis=0)
+    at_best = entities.argmax(axis=0)
+    second = np.where(np.arange(len(entities))[:, None] == at_best, -np.inf, entities).max(axis=0)
+    rival = np.where(np.arange(len(entities))[:, None] == at_best, np.maximum(second, 0), best)
+    return np.asarray(np.minimum(entities, 1 - rival), np.float32)
+
+
+def _unknown_alone(reading: Reading) -> FloatArray:
+    """(n_columns,) the share of a name that the lexicon does not know, what its table's names have in common left out."""
+    known = reading.local.weighted.sum(axis=1)
+    return np.asarray(1 - np.minimum(known / np.maximum(reading.local.total, 1e-6), 1), np.float32)
+
+
+def _repeated(reading: Reading) -> FloatArray:
+    """(n_columns,) how many other tables have a column of the same name: a program's own bookkeeping stands everywhere."""
+    names = [column.name.lower() for column in reading.columns]
+    tables = Counter(name for name, _ in {(name, int(at)) for name, at in zip(names, reading.table_of, strict=True)})
+    return np.array([tables[name] - 1 for name in names], np.float32)
 
 
 def _log(probabilities: FloatArray) -> FloatArray:

@@ -12,12 +12,12 @@ from mappings.targets import FloatArray
 _FEATURES = (*PAIR_FEATURES, *CONTEXT_FEATURES)
 SIGNALS: dict[str, tuple[str, ...]] = {
     "glossary": ("local", "local_squared", "of_text", "of_phrase", "exact", "full", "local_gap", "local_entity_gap",
-                 "rival", "mentions_own", "mentions_other", "technical", "unknown", "name_near"),
+                 "rival", "mentions_own", "mentions_other", "technical", "unknown", "name_near", "known_alone"),
     "spelling": ("trigram",),
     "description": ("described", "described_phrase", "entity_described"),
     "table": ("entity_log", "entity", "entity_first", "entity_local", "rest", "rest_share", "covered", "other_table"),
     "neighbours": ("near", "wide", "group", "keyed"),
-    "rivals": ("held", "elsewhere"),
+    "rivals": ("held", "elsewhere", "claim"),
     "type": ("type_agrees", "type_conflicts", "long_text"),
     "samples": ("values_agree", "values_conflict"),
     "key": ("is_id", "is_id_primary", "is_id_named", "is_id_first", "primary_no_id"),

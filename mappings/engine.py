@@ -11,6 +11,7 @@ from mappings.assignment import assign_jointly, sharing
 from mappings.context import (
     FirstLook,
     Surroundings,
+    claims,
     context_features,
     context_none_features,
     look_around,
@@ -139,18 +140,6 @@ def popularity(space: TargetSpace, weights: Weights) -> FloatArray:
     return np.array([known.get(f"{f.table}.{f.name}", usual) for f in space.fields], np.float32)
 
 
-def claims(entities: FloatArray) -> FloatArray:
-    """(n_tables, n_target_tables) how surely a table alone carries an entity: as likely as it does, and no other does.
-
-    Two tables that both look like patients are a question for a person, however clear their columns are.
-    """
-    best = entities.max(axis=0)
-    at_best = entities.argmax(axis=0)
-    second = np.where(np.arange(len(entities))[:, None] == at_best, -np.inf, entities).max(axis=0)
-    rival = np.where(np.arange(len(entities))[:, None] == at_best, np.maximum(second, 0), best)
-    return np.asarray(np.minimum(entities, 1 - rival), np.float32)
-
-
 def _calibrated(signals: Signals, second: SecondLook, weights: Weights) -> Ranking:
     order = np.argsort(-second.raw[:, :-1], axis=1, kind="stable")
     chosen = np.take_along_axis(second.chosen, order, axis=1)
@@ -167,11 +156,10 @@ def stated_probabilities(
 ) -> tuple[FloatArray, FloatArray]:
     """Calibrated (n, k) and (n,), together at most 1, of raw ones; `pairs` best first, an order that is kept.
 
-    The first candidate's is its confidence; the others share what that and none leave.
+    The first candidate's and none's are stated together; the others share what these leave.
     """
-    first = weights.confidence(confidence_features(pairs, none, claim))
+    first, nothing = weights.confidence(confidence_features(pairs, none, claim)).T
     others = np.minimum(weights.calibration(pairs[:, 1:]), first[:, None])
-    nothing = np.minimum(weights.none_calibration(none), 1 - first)
     left = np.maximum(1 - first - nothing, 0)
     scale = np.minimum(1.0, left / np.maximum(others.sum(axis=1), 1e-9))
     stated = np.concatenate([first[:, None], others * scale[:, None]], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,9 +22,9 @@ from mappings.targets import FloatArray
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores options and the option of none. One hidden layer of tanh units beside a linear part.
+    """Scores options and the option of none. One hidden layer of tanh units beside a linear part, for each.
 
-    `linear` (d,), `hidden` (d, h), `bias` (h,), `out` (h,) score an option; `none` (dn,) scores none linearly.
+    `linear` (d,), `hidden` (d, h), `bias` (h,), `out` (h,) score an option; `none` (dn,) and the like score none.
     """
 
     linear: FloatArray
@@ -32,36 +32,50 @@ class Scorer:
     bias: FloatArray
     out: FloatArray
     none: FloatArray
+    none_hidden: FloatArray
+    none_bias: FloatArray
+    none_out: FloatArray
 
     def probabilities(self, options: FloatArray, none: FloatArray) -> FloatArray:
         """(n, k, d) and (n, dn) to (n, k + 1): the probability of each option, and of none in the last place."""
-        scores = np.concatenate([self.scores(options), (none @ self.none)[:, None]], axis=1)
+        nothing = _scores(none, self.none, self.none_hidden, self.none_bias, self.none_out)
+        scores = np.concatenate([self.scores(options), nothing[:, None]], axis=1)
         scores -= scores.max(axis=1, keepdims=True)
         shares = np.exp(scores)
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
     def scores(self, options: FloatArray) -> FloatArray:
         """(n, k, d) to (n, k)."""
-        scores = options @ self.linear
-        if self.out.size:
-            scores += np.tanh(options @ self.hidden + self.bias) @ self.out
-        return np.asarray(scores, np.float32)
+        return _scores(options, self.linear, self.hidden, self.bias, self.out)
+
+
+def _scores(
+    features: FloatArray, linear: FloatArray, hidden: FloatArray, bias: FloatArray, out: FloatArray
+) -> FloatArray:
+    scores = features @ linear
+    if out.size:
+        scores += np.tanh(features @ hidden + bias) @ out
+    return np.asarray(scores, np.float32)
 
 
 @dataclass(frozen=True)
 class Look:
     """Scorers of what tables carry and of what columns mean; several for one question are averaged."""
 
-    tables: Scorer
+    tables: tuple[Scorer, ...]
     pairs: tuple[Scorer, ...]
 
     def entities(self, options: FloatArray, none: FloatArray) -> FloatArray:
         """(n_tables, n_target_tables) probabilities; what is missing to 1 is none of them."""
-        return self.tables.probabilities(options, none)[:, :-1]
+        return _averaged(self.tables, options, none)[:, :-1]
 
     def targets(self, options: FloatArray, none: FloatArray) -> FloatArray:
         """(n_columns, k + 1) probabilities, none last."""
-        return np.asarray(np.mean([each.probabilities(options, none) for each in self.pairs], axis=0), np.float32)
+        return _averaged(self.pairs, options, none)
+
+
+def _averaged(scorers: Sequence[Scorer], options: FloatArray, none: FloatArray) -> FloatArray:
+    return np.asarray(np.mean([each.probabilities(options, none) for each in scorers], axis=0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -85,13 +99,15 @@ _EDGE = 1e-4
 
 @dataclass(frozen=True)
 class Confidence:
-    """How likely the first candidate is right: a logistic of what the ranking shows, fitted on systems left out."""
+    """How likely answers are right, fitted on systems left out: a softmax of what the ranking shows, beside a last answer
+    whose score is 0. `weights` (d, c): of the first candidate and of nothing, where "some other field" is the last."""
 
     weights: FloatArray
 
     def __call__(self, features: FloatArray) -> FloatArray:
-        """(n, CONFIDENCE_FEATURES) to (n,)."""
-        return np.asarray(1 / (1 + np.exp(-(features @ self.weights))), np.float32)
+        """(n, d) to (n, c)."""
+        odds = np.exp(np.clip(features @ self.weights, -30, 30))
+        return np.asarray(odds / (1 + odds.sum(axis=1, keepdims=True)), np.float32)
 
 
 def confidence_features(pairs: FloatArray, none: FloatArray, claim: FloatArray) -> FloatArray:
@@ -118,7 +134,6 @@ class Weights:
     popularity: Mapping[str, float]
     shares: Mapping[str, float]  # by field: how often a second column of a table that is as likely is right too
     calibration: Calibration
-    none_calibration: Calibration
     confidence: Confidence
     accept: float  # from this confidence on, at most one in a hundred answers for left-out systems was wrong
     no_match: float  # from this probability of "nothing" on a column is not asked about
@@ -143,7 +158,6 @@ def parse_weights(raw: Mapping[str, object]) -> Weights:
         popularity=dict(raw["popularity"]),  # type: ignore[call-overload]
         shares=dict(raw["shares"]),  # type: ignore[call-overload]
         calibration=_calibration(raw["calibration"]),
-        none_calibration=_calibration(raw["none_calibration"]),
         confidence=Confidence(np.array(raw["confidence"], np.float32)),
         accept=float(str(raw["accept"])),
         no_match=float(str(raw["no_match"])),
@@ -165,12 +179,14 @@ def feature_names() -> dict[str, list[str]]:
 
 def _look(raw: object) -> Look:
     assert isinstance(raw, dict)
-    return Look(_scorer(raw["tables"]), tuple(_scorer(each) for each in raw["pairs"]))
+    return Look(*(tuple(_scorer(each) for each in raw[of]) for of in ("tables", "pairs")))
 
 
 def _scorer(raw: object) -> Scorer:
     assert isinstance(raw, dict)
-    return Scorer(**{name: np.array(values, np.float32) for name, values in raw.items()})
+    parts = {name: np.array(values, np.float32) for name, values in raw.items()}
+    # without hidden units JSON keeps no width
+    return Scorer(**{name: part.reshape(len(part), -1) if "hidden" in name else part for name, part in parts.items()})
 
 
 def _calibration(raw: object) -> Calibration:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from evals.fitting import fit_logistic
+from evals.fitting import fit_softmax
 from evals.labelled import LabelledSchema, Target
 from evals.matchers.plain import PLAIN
 from evals.matchers.question import Question
@@ -93,7 +93,7 @@ def fit_sureness(asked: Sequence[Asked]) -> FloatArray:
     """The weights of the logistic that says how likely the first candidate is right."""
     features = np.concatenate([each.features for each in asked])
     right = np.concatenate([each.right[:, 0] for each in asked]).astype(np.float32)
-    return fit_logistic(features, right, np.ones(len(right), np.float32))
+    return fit_softmax(features, right[:, None], np.ones(len(right), np.float32), ridge=1e-3)[:, 0]
 
 
 def calibration_error(stated: FloatArray, right: np.ndarray) -> float:
@@ -146,7 +146,7 @@ def _right(chosen: np.ndarray, source: LabelledSchema, target: LabelledSchema) -
 def _sure(each: Asked, asked: Sequence[Asked]) -> FloatArray:
     """Stated by numbers that never saw the target, as target or as source."""
     others = [other for other in asked if each.target not in {other.target, other.source}]
-    return Confidence(fit_sureness(others))(each.features)
+    return Confidence(fit_sureness(others)[:, None])(each.features)[:, 0]
 
 
 def _figures(matcher: str, asked: Sequence[Asked]) -> AnyTarget:

@@ -14,22 +14,30 @@ from evals.benchmarks.matching import MatchingTimes
 from evals.datasets.generate import generated_sets
 from evals.datasets.generators import practice_sets
 from evals.datasets.vendors import vendor_sets
-from evals.fit_mapping import MADE_UP, VENDOR_IMPORTANCE, LeftOut, left_out, other_systems
+from evals.fit_mapping import MADE_UP, PRACTICES, LeftOut, finished, left_out, other_systems
 from evals.fitting import quiet_threshold, upper_bound
 from evals.labelled import LabelledSchema, read_sets
-from evals.learning import Answer, fit_weights, predict, prepare
+from evals.learning import Answer, predict, prepare
 from evals.simulated_schemas import simulated_schemas
 from evals.suites.any_target import AnyTarget
 from evals.suites.any_target import play as match_any
 from evals.suites.mapping_ablation import ABLATIONS, Ablated, Ablation, refitted_without, without_signal
-from evals.suites.mapping_comparison import Cost, MatcherFigures, compare, cost, finished_by, overall, speed
+from evals.suites.mapping_comparison import Cost, MatcherFigures, compare, cost, overall, speed
 from evals.suites.mapping_corrections import SEEDS, CorrectionFigures, measure
-from evals.suites.mapping_figures import Bin, Figures, calibrated, precision_by_coverage, reliability, score, sureness
+from evals.suites.mapping_figures import (
+    Bin,
+    Figures,
+    calibrated,
+    precision_by_coverage,
+    reliability,
+    score,
+    sure_and_right,
+)
 from mappings.model import Weights, shipped_weights
 from mappings.targets import canonical_space
 
 _FOUND = Path(__file__).resolve().parent.parent.parent.parent / "shared" / "devsets"
-_GENERATED, _GENERATED_QUICKLY = 36, 6
+_GENERATED_QUICKLY = 6
 _CURVE_POINTS = 60
 _MOST_LOST = 0.05
 
@@ -104,9 +112,7 @@ class _Played:
 
     def sure_and_right(self) -> list[tuple[float, bool]]:
         return [
-            (sureness(answer, self.weights[system]), answer.label.accepts(answer.targets[0]))
-            for system, answers in self.answers.items()
-            for answer in answers
+            each for system, answers in self.answers.items() for each in sure_and_right(answers, self.weights[system])
         ]
 
     def possible_no_match(self) -> float:
@@ -142,7 +148,7 @@ def run(
         scored = (
             "made-up systems, since no development sets are at hand (--sets FOLDER names some), by the shipped weights"
         )
-        played = _by_shipped_weights(practice_sets(_GENERATED_QUICKLY if extent.quick else _GENERATED))
+        played = _by_shipped_weights(practice_sets(_GENERATED_QUICKLY if extent.quick else PRACTICES))
     else:
         scored = "development sets, each system by weights, calibration and threshold that never saw it"
         played = _left_out(read_sets(folder), extent)
@@ -161,40 +167,38 @@ def _left_out(systems: Sequence[LabelledSchema], extent: Extent) -> _Played:
     """Each system's answers with what was learnt of all the others, its calibration and thresholds too."""
     space = canonical_space()
     found = left_out([prepare(each, space, 1.0) for each in systems], other_systems(space), space, extent.jobs)
-    return _Played(tuple(systems), *_finished(found.real, found.drafts), found)
+    return _Played(tuple(systems), *_finished(found), found)
 
 
-def _finished(
-    answers: Sequence[Answer], drafts: dict[str, Weights]
-) -> tuple[dict[str, list[Answer]], dict[str, Weights]]:
+def _finished(found: LeftOut) -> tuple[dict[str, list[Answer]], dict[str, Weights]]:
     """Answers and weights by system; calibration and thresholds are from the answers for the other systems."""
-    by_system, weights = {}, {}
-    for system, draft in drafts.items():
-        others = [answer for answer in answers if answer.system != system]
-        by_system[system] = [answer for answer in answers if answer.system == system]
-        weights[system] = (
-            finished_by(draft, others) if others else replace(shipped_weights(), first=draft.first, second=draft.second)
-        )
-    return by_system, weights
+    weights = {
+        system: finished(draft, found, without=system)
+        if len(found.drafts) > 1
+        else replace(shipped_weights(), first=draft.first, second=draft.second)
+        for system, draft in found.drafts.items()
+    }
+    return _by_system(found.real), weights
+
+
+def _by_system(answers: Sequence[Answer]) -> dict[str, list[Answer]]:
+    found: defaultdict[str, list[Answer]] = defaultdict(list)
+    for each in answers:
+        found[each.system].append(each)
+    return dict(found)
 
 
 def _other_groups(played: _Played) -> list[SystemFigures]:
-    """Vendors' lists, each left out with all of its vendor's; made-up systems by weights that saw no made-up system."""
+    """Vendors' lists, each left out with all of its vendor's; made-up systems, all of a generator's left out together."""
     if played.found is None:
         return _by_kind([(each, played.answers[each.name]) for each in played.systems], shipped_weights())
-    space = canonical_space()
-    lists = {each.name for each in vendor_sets()}
-    vendors = [answer for answer in played.found.others if answer.system in lists]
-    real = [prepare(each, space, 1.0) for each in played.systems]
-    known = [*real, *(prepare(each, space, VENDOR_IMPORTANCE) for each in vendor_sets())]
-    weights = finished_by(fit_weights(known, space, "", ""), played.found.real)
-    made = [*generated_sets(MADE_UP), *practice_sets(_GENERATED)]
-    answered = [(each, predict(prepare(each, space, 1.0), space, weights)) for each in made]
+    weights = finished(next(iter(played.found.drafts.values())), played.found)
+    answers = _by_system(played.found.others)
+    listed = [answer for each in vendor_sets() for answer in answers.get(each.name, [])]
+    made = [each for each in (*generated_sets(MADE_UP), *practice_sets(PRACTICES)) if each.name in answers]
     return [
-        SystemFigures(
-            system="vendors' lists, by vendor", figures=score(vendors, finished_by(weights, played.found.real))
-        ),
-        *_by_kind(answered, weights),
+        SystemFigures(system="vendors' lists, by vendor", figures=score(listed, weights)),
+        *_by_kind([(each, answers[each.name]) for each in made], weights),
     ]
 
 
@@ -232,7 +236,7 @@ def _report(
     others = [] if extent.quick else match_any(played.systems, played.weights)
     return MappingReport(
         scored=scored, left_out=played.found is not None,
-        overall=overall([(part, None) for part in parts.values()]),
+        overall=overall([(answers, played.weights[name]) for name, answers in played.answers.items()]),
         systems=tuple(SystemFigures(system=name, figures=part) for name, part in parts.items()),
         costs=tuple(cost(each, played.weights[each.name]) for each in played.systems), groups=tuple(groups),
         accept_errors=errors, accept_bound=upper_bound(errors, accepted),
@@ -253,9 +257,7 @@ def _ablation(played: _Played, extent: Extent, say: Callable[[str], None]) -> li
         answers = without_signal(each, played.systems, canonical_space(), played.weights)
         found.append(_ablated(each, answers, played.weights, refitted=False))
         if extent.refits and played.found is not None and each.can_be_refitted:
-            refitted = _finished(
-                refitted_without(each, played.systems, canonical_space(), extent.jobs), played.found.drafts
-            )
+            refitted = _finished(refitted_without(each, played.systems, canonical_space(), extent.jobs))
             found.append(_ablated(each, *refitted, refitted=True))
         say(f"without {each.name}: {found[-1].figures}")
     return found
@@ -264,7 +266,7 @@ def _ablation(played: _Played, extent: Extent, say: Callable[[str], None]) -> li
 def _ablated(
     ablation: Ablation, answers: dict[str, list[Answer]], weights: dict[str, Weights], *, refitted: bool
 ) -> Ablated:
-    figures = overall([(score(own, weights[name]), None) for name, own in answers.items()])
+    figures = overall([(own, weights[name]) for name, own in answers.items()])
     return Ablated(without=ablation.name, refitted=refitted, figures=figures)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from evals.fit_mapping import left_out, other_systems
+from evals.fit_mapping import LeftOut, left_out, other_systems
 from evals.labelled import LabelledSchema
 from evals.learning import Answer, Prepared, answers_of, predict, prepare
 from evals.suites.mapping_figures import Figures
@@ -64,14 +64,12 @@ def without_signal(
     }
 
 
-def refitted_without(
-    ablation: Ablation, systems: Sequence[LabelledSchema], space: TargetSpace, jobs: int
-) -> Sequence[Answer]:
+def refitted_without(ablation: Ablation, systems: Sequence[LabelledSchema], space: TargetSpace, jobs: int) -> LeftOut:
     """Every system's answers by weights that were fitted without the signal, and never saw the system."""
     own = ablation.space(space)
     real = [_prepared(each, ablation, own, 1.0) for each in systems]
     others = [_prepared(each.labelled, ablation, own, each.importance) for each in other_systems(space)]
-    return left_out(real, others, own, jobs).real
+    return left_out(real, others, own, jobs)
 
 
 def _prepared(system: LabelledSchema, ablation: Ablation, space: TargetSpace, importance: float) -> Prepared:

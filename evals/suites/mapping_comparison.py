@@ -17,7 +17,7 @@ from evals.matchers.apart import Failed, Measured, apart
 from evals.matchers.plain import PLAIN
 from evals.matchers.public import NOT_ASKED, PUBLIC
 from evals.matchers.question import Matcher, answers, canonical_question
-from evals.suites.mapping_figures import Figures, score
+from evals.suites.mapping_figures import Figures, calibration, score, sure_and_right
 from mappings.engine import rank
 from mappings.model import Weights, shipped_weights
 from mappings.targets import FloatArray, canonical_space
@@ -94,11 +94,11 @@ def _likeness(work: _Work) -> FloatArray:
 
 def finished_figures(by_system: Sequence[list[Answer]]) -> Figures:
     """Figures of all systems, each with the calibration and thresholds that the others give."""
-    parts = []
+    parts: list[tuple[Sequence[Answer], Weights | None]] = []
     for own in by_system:
         others = [answer for answers in by_system if answers is not own for answer in answers]
         parts.append((own, finished_by(shipped_weights(), others) if others else None))
-    return overall([(score(own, weights), weights) for own, weights in parts])
+    return overall(parts)
 
 
 def finished_by(draft: Weights, others: Sequence[Answer]) -> Weights:
@@ -106,9 +106,11 @@ def finished_by(draft: Weights, others: Sequence[Answer]) -> Weights:
     return with_thresholds(draft, others, others, {answer.system: 1.0 for answer in others})
 
 
-def overall(parts: Sequence[tuple[Figures, Weights | None]]) -> Figures:
-    """Figures of all columns together, each system's as they are under its own weights."""
-    figures = [part for part, _ in parts]
+def overall(parts: Sequence[tuple[Sequence[Answer], Weights | None]]) -> Figures:
+    """Figures of all columns together, each system's under its own weights. Stated and observed are compared over all of
+    them: in a system of some hundred columns chance alone makes an error of five hundredths."""
+    figures = [score(own, weights) for own, weights in parts]
+    error, skill = calibration([each for own, weights in parts for each in sure_and_right(own, weights)])
     columns, mappable, accepted = (
         sum(getattr(each, n) for each in figures) for n in ("columns", "mappable", "accepted")
     )
@@ -117,15 +119,12 @@ def overall(parts: Sequence[tuple[Figures, Weights | None]]) -> Figures:
         name: _mean([(getattr(each, name), each.mappable) for each in figures])
         for name in ("hit_at_1", "hit_at_3", "hit_at_5", "mean_reciprocal_rank", "recall_at_truth", "mappable_lost")
     }
-    by_column = {
-        name: _mean([(getattr(each, name), each.columns) for each in figures])
-        for name in ("calibration_error", "brier_skill")
-    }
     return Figures(
         columns=columns, mappable=mappable, unmappable=sum(each.unmappable for each in figures), accepted=accepted,
         accept_precision=right / accepted if accepted else None,
         no_match_recall=_mean([(each.no_match_recall, each.unmappable) for each in figures]),
-        accept_coverage=right / mappable if mappable else 0.0, **by_mappable, **by_column,
+        accept_coverage=right / mappable if mappable else 0.0, calibration_error=error, brier_skill=skill,
+        **by_mappable,
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def score(answers: Sequence[Answer], weights: Weights | None = None) -> Figures:
     ranks = [_rank(each) for each in mapped]
     accepted = [each for each in answers if weights is not None and sureness(each, weights) >= weights.accept]
     right = [each.label.accepts(each.targets[0]) for each in accepted]
-    error, skill = _calibration(answers, weights)
+    error, skill = calibration(sure_and_right(answers, weights))
     return Figures(
         columns=len(answers), mappable=len(mapped), unmappable=len(empty),
         hit_at_1=_share(rank <= 1 for rank in ranks), hit_at_3=_share(rank <= 3 for rank in ranks),
@@ -97,10 +97,10 @@ class Bin(BaseModel):
     right: float
 
 
-def reliability(sure_and_right: Sequence[tuple[float, bool]], bins: int = 10) -> tuple[Bin, ...]:
+def reliability(first: Sequence[tuple[float, bool]], bins: int = 10) -> tuple[Bin, ...]:
     """Stated against observed, in bins of equal width; empty ones are left out."""
-    stated = np.array([sure for sure, _ in sure_and_right])
-    right = np.array([each for _, each in sure_and_right], float)
+    stated = np.array([sure for sure, _ in first])
+    right = np.array([each for _, each in first], float)
     at = np.minimum((stated * bins).astype(int), bins - 1)
     return tuple(
         Bin(count=int((at == place).sum()), stated=float(stated[at == place].mean()), right=float(right[at == place].mean()))
@@ -108,12 +108,10 @@ def reliability(sure_and_right: Sequence[tuple[float, bool]], bins: int = 10) ->
     )  # fmt: skip
 
 
-def precision_by_coverage(
-    sure_and_right: Sequence[tuple[float, bool]], mappable: int
-) -> tuple[tuple[float, float], ...]:
+def precision_by_coverage(first: Sequence[tuple[float, bool]], mappable: int) -> tuple[tuple[float, float], ...]:
     """(coverage, precision) of accepting the surest 1, 2, 3 …: coverage is the share of the mappable columns that are
     accepted rightly."""
-    right = np.array([each for _, each in sorted(sure_and_right, key=lambda pair: -pair[0])], float)
+    right = np.array([each for _, each in sorted(first, key=lambda pair: -pair[0])], float)
     hits = np.cumsum(right)
     cases = np.arange(1, len(right) + 1)
     return tuple((float(hit) / max(mappable, 1), float(hit / case)) for hit, case in zip(hits, cases, strict=True))
@@ -149,10 +147,10 @@ def _share(values: object) -> float:
     return sum(found) / len(found) if found else 0.0
 
 
-def _calibration(answers: Sequence[Answer], weights: Weights | None) -> tuple[float, float]:
-    """Expected calibration error over the first candidates in ten bins, and Brier skill against their base rate."""
-    stated = np.array([float(calibrated(each, weights)[0][0]) for each in answers])
-    right = np.array([float(each.label.accepts(each.targets[0])) for each in answers])
+def calibration(first: Sequence[tuple[float, bool]]) -> tuple[float, float]:
+    """Expected calibration error over first candidates in ten bins, and Brier skill against their base rate."""
+    stated = np.array([sure for sure, _ in first])
+    right = np.array([float(each) for _, each in first])
     bins = np.minimum((stated * 10).astype(int), 9)
     error = sum(
         abs(stated[bins == at].mean() - right[bins == at].mean()) * (bins == at).mean() for at in set(bins.tolist())
@@ -160,3 +158,8 @@ def _calibration(answers: Sequence[Answer], weights: Weights | None) -> tuple[fl
     base = right.mean() * (1 - right.mean())
     skill = 1 - float(((stated - right) ** 2).mean()) / base if base else 0.0
     return float(error), skill
+
+
+def sure_and_right(answers: Sequence[Answer], weights: Weights | None) -> list[tuple[float, bool]]:
+    """How sure the first candidates are, and whether they are right."""
+    return [(float(calibrated(each, weights)[0][0]), each.label.accepts(each.targets[0])) for each in answers]

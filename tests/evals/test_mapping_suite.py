@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from evals.datasets.generate import LANGUAGES, generated_sets
+from evals.datasets.generators import practice_sets
+from evals.datasets.vendors import vendor_sets
 from evals.descent import minimise
-from evals.fit_mapping import as_json
-from evals.fitting import fit_calibration, fit_logistic, fit_scorer, quiet_threshold, safe_threshold, upper_bound
+from evals.fit_mapping import as_json, fold, maker
+from evals.fitting import fit_calibration, fit_scorer, fit_softmax, quiet_threshold, safe_threshold, upper_bound
 from evals.labelled import Label, read_sets
-from evals.learning import Answer
+from evals.learning import Answer, prepare
 from evals.simulated_schemas import simulated_schemas
 from evals.suites import mapping
 from evals.suites.mapping_figures import score
 from knowledge.errors import BadInput
 from mappings.model import parse_weights, shipped_weights
+from mappings.targets import canonical_space
 
 DEVSETS = Path(os.environ.get("PATCHBAY_DEVSETS", Path(__file__).resolve().parents[3] / "shared" / "devsets"))
 ID, NAME = ("Patient", "id"), ("Patient", "last_name")
@@ -80,6 +84,36 @@ def test_a_scorer_learns_which_option_is_right() -> None:
     assert (found.argmax(axis=1) == wanted.argmax(axis=1)).mean() > 0.95
 
 
+def test_hidden_units_of_none_learn_what_a_line_cannot() -> None:
+    random = np.random.default_rng(4)
+    told = random.normal(size=300).astype(np.float32)
+    options, none = np.zeros((300, 1, 1), np.float32), np.stack([np.ones_like(told), told], axis=1)
+    wanted = np.zeros((300, 2), np.float32)
+    wanted[np.arange(300), (abs(told) > 0.7).astype(int)] = 1  # nothing where it is far from the middle, either way
+    right = {}
+    for units in (0, 4):
+        scorer = fit_scorer(
+            options, none, wanted, np.ones(300, np.float32), hidden=0, none_hidden=units, ridge=1e-5, steps=200
+        )
+        right[units] = (scorer.probabilities(options, none).argmax(axis=1) == wanted.argmax(axis=1)).mean()
+    assert right[0] < 0.7
+    assert right[4] > 0.95
+
+
+def test_no_maker_is_learnt_from_and_asked_at_once() -> None:
+    space = canonical_space()
+    sets = [*vendor_sets()[:5], *practice_sets(2, generators=("coded",))]
+    others = [prepare(each, space, 1.0) for each in sets]
+    real = [
+        replace(each, labelled=replace(each.labelled, generator="real", vendor=vendor))
+        for each, vendor in zip(others, (maker(others[1]), "somebody", "another"), strict=False)
+    ]
+    folds = [fold(at, real, others) for at in range(len(real))]
+    for known, asked in folds:
+        assert not {maker(each) for each in known} & {maker(each) for each in asked}
+    assert sorted(each.labelled.name for _, asked in folds for each in asked[1:]) == sorted(each.name for each in sets)
+
+
 def test_calibration_rises_and_tells_what_was_observed() -> None:
     stated = np.linspace(0.01, 0.99, 400)
     right = (np.arange(400) % 2 == 0) & (stated > 0.5)  # half of the confident ones
@@ -104,12 +138,13 @@ def test_few_mappable_columns_are_left_aside() -> None:
     assert sum(each >= threshold for each in nothing) == 5
 
 
-def test_a_logistic_finds_the_odds() -> None:
+def test_a_softmax_finds_the_odds() -> None:
     random = np.random.default_rng(5)
     features = np.stack([np.ones(4000), random.normal(size=4000)], axis=1).astype(np.float32)
     likely = 1 / (1 + np.exp(-(0.5 + 2 * features[:, 1])))
-    right = (random.random(4000) < likely).astype(np.float32)
-    assert fit_logistic(features, right, np.ones(4000, np.float32)) == pytest.approx([0.5, 2], abs=0.25)
+    right = (random.random((4000, 1)) < likely[:, None]).astype(np.float32)
+    found = fit_softmax(features, right, np.ones(4000, np.float32))
+    assert found[:, 0] == pytest.approx([0.5, 2], abs=0.25)
 
 
 def test_the_bound_of_an_error_rate() -> None:
