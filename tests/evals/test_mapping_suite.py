@@ -41,11 +41,15 @@ def test_left_out_systems_stay_at_the_figures_that_were_reached(
     for name in ("opendental", "sistema_optica"):
         (tmp_path / name).symlink_to(DEVSETS.resolve() / name)
     report = mapping.run(tmp_path, mapping.Extent(quick=True))
-    assert report.overall.hit_at_1 >= 0.92
-    assert report.overall.hit_at_5 >= 0.94
-    assert report.overall.mappable_lost <= 0.06
-    assert report.overall.no_match_recall >= 0.60  # 0.636: its threshold stands on one other system only
-    assert (report.overall.accept_precision or 0) >= 0.97
+    reached = report.overall
+    assert reached.hit_at_1 >= 0.93
+    assert reached.hit_at_5 >= 0.96
+    assert reached.mappable_lost <= 0.095  # 0.088, with no_match 0.715: its threshold stands on one other system only
+    assert reached.no_match_recall >= 0.70
+    assert (reached.accept_precision or 0) >= 0.985
+    assert reached.accept_coverage >= 0.58
+    assert reached.calibration_error <= 0.06
+    assert reached.brier_skill >= 0.60
 
 
 def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
