@@ -19,6 +19,7 @@ from knowledge.canonical import canonical_model
 from knowledge.prompts import Prompt, prompt
 from mappings.mask import masked_samples
 from mappings.schema import Candidate, ColumnMapping, Evidence, Schema, Table
+from mappings.suggest import is_persons_word
 
 NONE = "none of these"
 DOUBTFUL_TOGETHER, DECIDED_TOGETHER = 12, 4  # columns of one batch
@@ -104,7 +105,7 @@ def _doubtful(lines: Sequence[ColumnMapping]) -> list[int]:
     """Columns in review of which no person spoke, those with the likeliest second field first."""
     found = [
         at for at, line in enumerate(lines)
-        if line.decision == "review" and line.candidates and not _by_person(line)
+        if line.decision == "review" and line.candidates and not is_persons_word(line)
     ]  # fmt: skip
     return sorted(found, key=lambda at: -_second(lines[at]))
 
@@ -112,10 +113,6 @@ def _doubtful(lines: Sequence[ColumnMapping]) -> list[int]:
 def _second(line: ColumnMapping) -> float:
     best = line.candidates[0]
     return max((each.confidence for each in line.candidates if _path(each) != _path(best)), default=0.0)
-
-
-def _by_person(line: ColumnMapping) -> bool:
-    return any(each.signal == "correction" for candidate in line.candidates for each in candidate.evidence)
 
 
 def _decided(lines: Sequence[ColumnMapping], most: int) -> list[int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agents.context import AgentContext
 from agents.schema_mapping import constants_of, keys_of, suggest_for
 from knowledge.catalogue import catalogue, manifest_of
 from mappings.assemble import assemble
 from mappings.readiness import missing_identity
 from mappings.records import PracticeFacts
-from mappings.schema import Mapping, Schema
+from mappings.schema import ColumnMapping, Mapping, Schema
+from mappings.suggest import is_persons_word
 from tools.remedies.renamed_column import renamed_mapping, renames_of
 from tools.store.models import Integration
 
@@ -49,7 +52,9 @@ async def _mapped(context: AgentContext, integration: Integration, schema: Schem
     practice = await context.store.practices.get(integration.practice_id)
     facts = PracticeFacts(practice.time_zone or "UTC", practice.country or "US")
     corrections = await context.store.corrections.list(integration.system, integration.id)
-    lines = suggest_for(method, schema, corrections, facts)
+    spoken_of = {(each.source_table, each.source_column) for each in corrections}
+    saved = await context.store.mappings.suggestions(integration.id)
+    lines = _with_what_stood(suggest_for(method, schema, corrections, facts), saved, spoken_of)
     after = assemble(schema, lines, {}, constants_of(method), keys_of(method, schema), integration.system)
     lacking = {(gap.table, gap.entity) for gap in missing_identity(after, schema)}
     tables = []
@@ -62,3 +67,19 @@ async def _mapped(context: AgentContext, integration: Integration, schema: Schem
             tables.append(table.model_copy(update={"fields": allowed}))
     after = after.model_copy(update={"tables": tuple(tables), "version": before.version + 1})
     return renamed_mapping(after, renames_of(integration))  # the stored schema names columns as they were at first
+
+
+def _with_what_stood(
+    lines: Sequence[ColumnMapping], saved: Sequence[ColumnMapping], spoken_of: set[tuple[str, str]]
+) -> list[ColumnMapping]:
+    """The new lines of columns of which people spoke, or no longer speak; the others stay as they were decided.
+
+    A word on one column makes others likelier or less likely too. That is for suggestions: what is read already does not
+    change its meaning because of a word that was not said of it.
+    """
+    stood = {(each.source_table, each.source_column): each for each in saved if not is_persons_word(each)}
+    found = []
+    for line in lines:
+        at = (line.source_table, line.source_column)
+        found.append(line if at in spoken_of else stood.get(at, line))
+    return found

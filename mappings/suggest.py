@@ -175,6 +175,14 @@ def _by_person(correction: Correction, column: Column, engine: ColumnMapping) ->
     return line.model_copy(update={"candidates": (*readings, *line.candidates[1:]), "decision": "review"})
 
 
+def is_persons_word(line: ColumnMapping) -> bool:
+    """Whether a person decided this line, here or at another practice."""
+    if line.decision == "no_match":
+        return line.no_match == CORRECTED
+    first = line.best.evidence if line.best else ()
+    return any(each.signal == "correction" and each.score == 1.0 for each in first)
+
+
 def _needed(field: CanonicalField, column: Column, engine: ColumnMapping) -> Need:
     """What the column needs for a field that a person named without a reading: as the engine saw it, else by its values."""
     seen = [

@@ -106,11 +106,11 @@ def run_correct(file: str, *, as_json: bool) -> int:
         async with store_for(output) as store:
             asked = await _asked(store, rows)  # everything is checked before anything is written
             corrections = [row.correction for row in rows if row.correction is not None]
-            for correction in corrections:
-                await store.corrections.add(correction.system, correction)
             for row, question in zip(rows, asked, strict=True):
-                if question is not None:
+                if question is not None:  # the onboarding learns it as said at its practice
                     await store.questions.answer(question.id, row.answer)
+                elif row.correction is not None:
+                    await store.corrections.add(row.correction.system, row.correction)
             changed = await _put_to_use(output, store, rows)
         output.line({"event": "corrected", "corrections": len(corrections), "remapped": changed})
         output.text(f"Corrections recorded: {len(corrections)}.")
