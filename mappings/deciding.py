@@ -39,7 +39,7 @@ from mappings.targets import TargetSpace
 BY_KEY = 0.99
 _SURE_TABLE = 0.85  # how surely a table must carry its entity before the catalogue's keys decide
 _NEARLY, _WORTH_A_TIE = 0.6, 0.1
-_BY_CATALOGUE = Evidence(signal="catalogue", score=1.0, detail="the catalogue's key says so")
+_BY_CATALOGUE = Evidence(signal="catalogue", score=1.0, detail="the keys of the source say so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Decider:
             return ()
         if len(need.readings) > 1:
             return (Evidence(signal="values", score=0.5, detail=need.doubt or ""),)
-        detail = f"contradict: {need.doubt}" if need.doubt else f"the transform ran on {count} samples"
+        detail = f"the values speak against it: {need.doubt}" if need.doubt else f"the transform ran on {count} samples"
         return (Evidence(signal="values", score=0.0 if need.doubt else 1.0, detail=detail),)
 
     def _tie(self, chosen: Sequence[int], confidences: Sequence[float]) -> tuple[Evidence, ...]:

@@ -76,7 +76,11 @@ def check_hint(hint: Hint, column: Column, practice: PracticeFacts | None) -> Ve
 
 def _evidence(problem: Doubt | None, samples: int) -> Evidence:
     if problem is not None:
-        return Evidence(signal="values", score=max(0.0, 1 - problem.strength), detail=f"contradict: {problem.words}")
+        return Evidence(
+            signal="values",
+            score=max(0.0, 1 - problem.strength),
+            detail=f"the values speak against it: {problem.words}",
+        )
     if not samples:
         return Evidence(signal="values", score=0.5, detail="silent: no sample has a value")
     return Evidence(signal="values", score=1.0, detail=f"confirm: the transform ran on {samples} samples")

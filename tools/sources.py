@@ -135,7 +135,7 @@ def _schema(source: str, document: object) -> Schema:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise BadInput(
-            f"{source}, {place}", f"{first['msg']}.", "Only names are required; see `Schema JSON`."
+            f"{source}, {place}", f"{first['msg']}.", 'Write {"tables": [{"name", "columns": [{"name"}]}]}.'
         ) from error
 
 

@@ -22,12 +22,14 @@ def map_source(
     examples: Annotated[
         bool, typer.Option("--examples", help="Show what the transforms make of sampled values of the source.")
     ] = False,
+    country: Annotated[str | None, typer.Option(help="The practice's, ISO 3166: for telephone numbers.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="The practice's, e.g. Europe/Berlin: for times.")] = None,
     json: Json = False,
 ) -> None:
     """Mapping suggestions with calibrated confidence and evidence."""
-    from api.commands.mapping import run_map
+    from api.commands.mapping import MapOptions, run_map
 
-    end(run_map(source, target, top, credentials, as_json=json, examples=examples))
+    end(run_map(MapOptions(source, target, top, credentials, examples, country, time_zone), as_json=json))
 
 
 @commands.command()

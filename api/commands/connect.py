@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import monotonic
-from zoneinfo import available_timezones
 
 from agents.driver import start_thread, thread_state
 from agents.states import Request
 from api import person
 from api.onboarding_view import OnboardingView
 from api.output import Output
+from api.practice_place import checked_country, checked_time_zone
 from api.running import context_of, run, store_for
 from api.watching import drive_or_watch
 from knowledge.canonical import canonical_model
@@ -78,12 +78,8 @@ def run_connect(options: ConnectOptions, *, as_json: bool) -> int:
 def _wish(options: ConnectOptions) -> Wish:
     address = parse_address(options.address).url
     entities = _entities(options.entities)
-    if options.time_zone is not None and options.time_zone not in available_timezones() - {"localtime"}:
-        raise BadInput("--time-zone", f"there is no zone {options.time_zone!r}.", "Name one like Europe/Berlin.")
-    if options.country is not None and not (
-        len(options.country) == 2 and options.country.isascii() and options.country.isalpha()
-    ):
-        raise BadInput("--country", f"{options.country!r} is no ISO 3166 code.", "Write two letters, e.g. DE.")
+    checked_time_zone(options.time_zone)
+    checked_country(options.country)
     if options.practice is not None and not (options.practice.isprintable() and 0 < len(options.practice) <= 200):
         raise BadInput("--practice", "is empty, too long or holds control characters.", "Write up to 200 letters.")
     login = read_credentials(options.credentials) if options.credentials is not None else None

@@ -11,6 +11,8 @@ from mappings.transforms.plain_phones import plain_reader
 from mappings.transforms.values import IMPOSSIBLE, Bad, Convert, Outcome, text_of
 
 NO_PHONE = Bad(IMPOSSIBLE, "not a telephone number of this country")
+NO_COUNTRY = Bad(IMPOSSIBLE, "without + the practice's country must be known, and it is not")
+NOWHERE = "ZZ"  # the code of CLDR and of the library for a country that is not known
 _NORTH_AMERICA = 1
 _LABEL = re.compile(
     r"^(?:tel|telefon|phone|mobil|mobile|handy|cell|fax|home|work|privat|p|d|g|m|h|w|c)\b[.:]*\s*", re.IGNORECASE
@@ -21,6 +23,7 @@ _EXTENSION = re.compile(r"[\s,;]*(?:x|ext|extension|durchwahl|dw|poste|int)\.?\s
 def phone_converter(region: str) -> Convert:
     """To E.164; `region` is ISO 3166 for numbers without a country code. Extensions are dropped: E.164 has none."""
     plain = plain_reader(region)
+    unread = NO_COUNTRY if region == NOWHERE else NO_PHONE
 
     def convert(raw: object) -> Outcome:
         text = text_of(raw)
@@ -35,7 +38,7 @@ def phone_converter(region: str) -> Convert:
         try:
             number = phonenumbers.parse(text, region)
         except NumberParseException:
-            return NO_PHONE
+            return unread
         if not _dialable(number):
             return NO_PHONE
         return phonenumbers.format_number(number, PhoneNumberFormat.E164)

@@ -81,6 +81,8 @@ def _text_of(data: bytes, declared: str | None) -> Reading:
             return Reading(data.decode("utf-16"), "utf-16", None, confirmed=True)
         except UnicodeDecodeError as error:
             raise NoTable("it begins as UTF-16 and does not go on so") from error
+    if data.startswith(b"SQLite format 3\x00"):
+        raise NoTable("it is a SQLite database, which is named sqlite:///FILE")
     if b"\x00" in data:
         raise NoTable("it holds NUL bytes, so it is no text (or UTF-16 without its mark: save it as UTF-8)")
     reading = charsets.read_text(data.removeprefix(b"\xef\xbb\xbf"), declared, CHARSETS)

@@ -69,6 +69,7 @@ def test_a_last_row_without_its_end_is_cut() -> None:
         (b"", "empty"),
         (b"hello world\n", "only one column"),
         (b"one;two\n" * 2 + b"\x00", "NUL"),
+        (b"SQLite format 3\x00\x10\x00", "sqlite:///"),
         (b"12;13\n14;15\n", "column 1 of its first line has no name"),
         ("Müller;12.03.1970;a@b.example\nMaier;1.1.1980;c@d.example\n".encode(), "column 2"),
         (b"Frau;1. Januar 1970\nHerr;2. Mai 1980\n", "column 2"),
