@@ -56,7 +56,8 @@ _MAPPING: dict[str, JsonValue] = {
 
 
 class SuggestForm(Form):
-    """`source` is a schema; without `target` the canonical model is it. An `integration_id` brings its system's hints."""
+    """`source` is a schema; without `target` the canonical model is it. An `integration_id` brings its system's hints,
+    and its practice's country, by which telephone numbers are read."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": _SCHEMA, "top_k": 3}]}, strict=False)
 
@@ -184,7 +185,8 @@ async def suggest_mapping(body: SuggestForm, caller: Viewer) -> SuggestionView:
         source = source.model_copy(update={"system": integration.system})
     at = integration.id if integration else None
     learned = await caller.store.corrections.list(source.system, at) if source.system else []
-    lines, classes = await asyncio.to_thread(_suggested, source, target, learned, integration, body.top_k)
+    facts = await _facts(caller, integration) if integration is not None else None
+    lines, classes = await asyncio.to_thread(_suggested, source, target, learned, integration, facts, body.top_k)
     return SuggestionView(
         suggestion_id=new_id("sug"), mappings=lines,
         entities=[TableEntity(table=each.table, entity=each.entity, confidence=round(each.confidence, 4)) for each in classes],
@@ -193,13 +195,20 @@ async def suggest_mapping(body: SuggestForm, caller: Viewer) -> SuggestionView:
 
 
 def _suggested(
-    source: Schema, target: Schema | None, learned: list[Correction], integration: Integration | None, top_k: int
+    source: Schema,
+    target: Schema | None,
+    learned: list[Correction],
+    integration: Integration | None,
+    facts: PracticeFacts | None,
+    top_k: int,
 ) -> tuple[list[ColumnMapping], list[TableEntity]]:
     from agents.schema_mapping import hints_of
 
     hints = hints_of(manifest_of(integration.system).method(integration.method)) if integration else []
     ranking = ranked(source) if target is None else None
-    lines = suggest(source, target=target, hints=hints, corrections=learned, top_k=top_k, ranking=ranking)
+    lines = suggest(
+        source, target=target, hints=hints, corrections=learned, practice=facts, top_k=top_k, ranking=ranking
+    )
     found = classify(source, ranking) if target is None else []
     return lines, [TableEntity(table=each.table, entity=each.entity, confidence=each.confidence) for each in found]
 

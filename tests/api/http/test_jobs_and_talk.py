@@ -152,3 +152,21 @@ async def test_a_system_is_connected_by_a_job_under_a_thread_that_tells(served: 
     assert (await admin.get(f"/v1/runs/{begun.json()['job']}")).json()["status"] == "queued"
     theirs = await (await served.client("south")).post("/v1/integrations", json=body)
     assert theirs.status_code == 404
+
+
+async def test_suggestions_for_an_integration_read_telephones_as_its_practice_writes_them(
+    admin: Any, stocked: Any
+) -> None:
+    columns = [
+        {"name": "PATNR"},
+        {"name": "NACHNAME"},
+        {"name": "TELEFON", "samples": ["0171 9876543", "0160 1234567"]},
+    ]
+    body = {"source": {"tables": [{"name": "PATIENT", "columns": columns}]}}
+
+    async def said(**more: str) -> set[str]:
+        lines = (await admin.post("/v1/mappings/suggest", json={**body, **more})).json()["mappings"]
+        return {each["detail"] for each in lines[2]["candidates"][0]["evidence"]}
+
+    assert "the transform ran on 2 samples" in await said(integration_id=stocked.integration)
+    assert "the transform ran on 2 samples" not in await said()
