@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.answering import NOTHING, SKIP, is_canonical
 from knowledge.errors import BadInput
+from mappings.compiled import check_correction
 from mappings.readings import split_answer
 from mappings.schema import Correction, Transform
 from tools.text_file import parse_json, read_text_file
@@ -111,6 +112,10 @@ def _row(file: str, number: int, raw: Mapping[str, object]) -> CorrectionRow:
         system=str(raw["system"]), source_table=str(raw["source_table"]), source_column=str(raw["source_column"]),
         target=target, transform=_transform(file, number, raw.get("transform")) or reading,
     )  # fmt: skip
+    try:
+        check_correction(correction)
+    except BadInput as error:
+        raise BadInput(f"{place}, transform", error.problem, error.remedy) from None
     return CorrectionRow(place, correction, said or "", thread, question)
 
 

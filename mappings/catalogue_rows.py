@@ -30,6 +30,7 @@ _FORMATS = {  # by how the code system's country writes days
 }
 _MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:\.0+)?)?Z?$")
 _MONEY = re.compile(r"^(?:€|\$|EUR|USD)\s*|\s*(?:€|\$|EUR|USD)$", re.IGNORECASE)
+_MOST_LETTERS_OF_A_NUMBER = 100
 _EXCEL_TEXT = re.compile(r"=\"(.*)\"|'(.*)")  # how spreadsheets keep leading zeros
 _EXCEL_BEGINS = ("=", "'")
 
@@ -269,6 +270,8 @@ def _day(cell: str, country: str) -> date | None:
 @lru_cache(4096)
 def plain_number(text: str, country: str) -> str | None:
     """A number as plain decimals, None where it is none or fits two readings (`1.234` in German: a thousand or one)."""
+    if len(text) > _MOST_LETTERS_OF_A_NUMBER:  # searching longer ones takes time that grows by squares
+        return None
     bare = _MONEY.sub("", text.strip()).replace("\u00a0", "").replace(" ", "").replace("'", "")
     decimal, thousands = (",", ".") if country == "DE" else (".", ",")
     if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", bare) and thousands in bare and decimal not in bare:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 
+from mappings.hinting import parse_target
 from mappings.plans import Feed, RecordPlan, TablePlan, plan_table
 from mappings.records import Applied, CanonicalRecord, JsonValue, Note, PracticeFacts, RawRow, Rejected
-from mappings.schema import Mapping
+from mappings.schema import Correction, FieldMapping, Mapping, TableMapping
 from mappings.transforms.columns import Lookups, Values
 from mappings.transforms.values import Bad, Doubtful, Outcome, text_of
 from mappings.writing import WritePlan, plan_writes
@@ -23,10 +24,23 @@ _Notes = Counter[tuple[str, str, str]]
 
 
 def compile_mapping(mapping: Mapping, practice: PracticeFacts) -> CompiledMapping:
-    """The mapping ready to run for one practice. Raises BadInput where it names a field that the model has not."""
+    """The mapping ready to run for one practice. Raises BadInput where it names a field that the model has not, or a
+    transform cannot run."""
     tables = {table.table: plan_table(table, practice) for table in mapping.tables}
     writes = {table.table: plan_writes(table, practice) for table in mapping.tables}
     return CompiledMapping(tables, writes)
+
+
+def check_correction(correction: Correction) -> None:
+    """Raises BadInput where its transform cannot run: stored, it would stop every mapping of its system."""
+    if correction.target is None or correction.transform is None:
+        return
+    table, column = correction.source_table, correction.source_column
+    field, instance = parse_target(correction.target)
+    pair = FieldMapping(
+        table=table, column=column, entity=field.entity, field=field.name, instance=instance, transform=correction.transform
+    )  # fmt: skip
+    compile_mapping(Mapping(tables=(TableMapping(table=table, key=(column,), fields=(pair,)),)), PracticeFacts())
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class TablePlan:
 
 
 def plan_table(mapping: TableMapping, practice: PracticeFacts) -> TablePlan:
-    """The plan of one table; raises BadInput where the mapping names a field that the model has not."""
+    """The plan of one table; raises BadInput where the mapping names a field that the model has not, or a transform cannot run."""
     for each in mapping.fields:
         _field_of(each)
     own = own_entity(mapping)
@@ -189,7 +189,17 @@ def _once(group: Sequence[FieldMapping]) -> Iterable[FieldMapping]:
 
 
 def feeds_of(mapping: FieldMapping, entity: CanonicalEntity, practice: PracticeFacts) -> list[Feed]:
-    """The ways in which one pair fills fields: one, or one a part of a split."""
+    """The ways in which one pair fills fields: one, or one a part of a split. Raises BadInput where its transform cannot run."""
+    try:
+        return _feeds_of(mapping, entity, practice)
+    except (ValueError, KeyError, ArithmeticError, re.error, RecursionError):
+        raise BadInput(
+            f"{mapping.table}.{mapping.column or mapping.field}", f"has a transform ({mapping.transform.kind}) that cannot run.",
+            "Correct its parameters.",
+        ) from None  # fmt: skip
+
+
+def _feeds_of(mapping: FieldMapping, entity: CanonicalEntity, practice: PracticeFacts) -> list[Feed]:
     transform = mapping.transform
     if mapping.field == EXTRA:
         return [Feed(f"{EXTRA_PREFIX}{mapping.column}", mapping.column, None, _as_it_is, tells=False)]

@@ -15,6 +15,7 @@ from api.service import Served, context_for
 from knowledge.canonical import canonical_model
 from knowledge.catalogue import catalogue
 from knowledge.errors import BadInput
+from mappings.compiled import check_correction
 from mappings.schema import Correction, Transform
 from tools.store.errors import NotFound
 from tools.store.models import KeptCorrection
@@ -119,6 +120,7 @@ async def correct_mapping(body: CorrectionForm, caller: Operator, service: Serve
         system=body.system, source_table=body.source_table, source_column=body.source_column, target=target,
         transform=body.transform,
     )  # fmt: skip
+    check_correction(correction)
     await caller.store.corrections.add(body.system, correction)
     await caller.store.audit.record("mapping.corrected", body.system, caller.who, {"target": target})
     remapped = await remap_system(context_for(service, caller.store), body.system)

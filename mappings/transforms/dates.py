@@ -90,10 +90,13 @@ def datetime_converter(
 
 
 def zone_of(word: str, practice_zone: ZoneInfo) -> ZoneInfo:
-    """The zone of a zone-less time under a transform's `zone`."""
+    """The zone of a zone-less time under a transform's `zone`. Raises `KeyError` or `ValueError` for none."""
     if word in ("practice", "offset"):
         return practice_zone
-    return ZoneInfo("UTC" if word == "utc" else word)
+    try:
+        return ZoneInfo("UTC" if word == "utc" else word)
+    except OSError:  # a folder of zones, or a name longer than a file's
+        raise ValueError("no time zone") from None
 
 
 def read_moment(raw: object, parse: Parse, nothing: frozenset[str]) -> datetime | Partial | Bad | None:

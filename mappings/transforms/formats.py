@@ -32,7 +32,10 @@ Parse = Callable[[str], Parsed | None]
 
 @cache
 def parser(format_: str) -> Parse:
-    """A function from text to a datetime (aware where the text says an offset), a partial date, or None."""
+    """A function from text to a datetime (aware where the text says an offset), a partial date, or None.
+
+    Raises `ValueError` for words that are no format.
+    """
     if format_ == "iso":
         return lambda text: _structured(_ISO, text)
     if format_ == "hl7":
@@ -140,6 +143,14 @@ def _century(two_digits: int) -> int:
 
 
 def _strptime_parser(format_: str) -> Parse:
+    moment = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    try:
+        datetime.strptime(moment.strftime(format_), format_)
+    except re.error:  # a word that stands twice
+        raise ValueError("no date format") from None
+    if "%" not in format_:
+        raise ValueError("no date format")
+
     def parse(text: str) -> Parsed | None:
         try:
             return datetime.strptime(text, format_)

@@ -19,6 +19,10 @@ OUT_OF_BOUNDS = Bad(IMPOSSIBLE, "outside the bounds of what is possible")
 ZERO_POWER = frozenset({"plano", "pl", "plan", "ds", "sph", "∞"})
 _CURRENCY = re.compile(r"^(?:[€$£]|EUR|USD|GBP|CHF|R\$)\s*|\s*(?:[€$£]|EUR|USD|GBP|CHF)$")
 _CENT = Decimal("0.01")
+# Longer texts and larger powers of ten are no number of a practice, and reading them takes time that grows by squares.
+_MOST_LETTERS, _MOST_DIGITS = 400, 400
+_FACTOR = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20}|/[0-9]{1,20})?")
+_MARKS = frozenset({"", ".", ",", "'", " ", "\u00a0", "\u202f", "’", "_"})
 _MEASURED = re.compile(r"([+−-]?[\d.,' ]*\d)\s*([^\W\d_]+\.?|°)")
 
 
@@ -31,6 +35,8 @@ def number_reader(decimal: str, thousands: str) -> re.Pattern[str]:
 
 def read_decimal(text: str, pattern: re.Pattern[str], decimal: str, thousands: str) -> Decimal | None:
     """The number that `text` writes, or None."""
+    if len(text) > _MOST_LETTERS:
+        return None
     text = _CURRENCY.sub("", text.replace("\u00a0", " ").replace("−", "-")).strip()
     if text.endswith("-") and not text.startswith(("-", "+")):
         text = "-" + text[:-1].strip()
@@ -44,7 +50,11 @@ def read_decimal(text: str, pattern: re.Pattern[str], decimal: str, thousands: s
 def number_converter(
     field: CanonicalField, *, decimal: str = ".", thousands: str = "", factor: Decimal = Decimal(1), divisor: int = 1
 ) -> Convert:
-    """To the field's number type, times `factor`, divided by `divisor`."""
+    """To the field's number type, times `factor`, divided by `divisor`. Raises `ValueError` where no number can be read so."""
+    if divisor == 0 or factor == 0:
+        raise ValueError("every number would be lost")
+    if thousands not in _MARKS or thousands == decimal:
+        raise ValueError("no mark between thousands")
     pattern = number_reader(decimal, thousands)
     powers = field.name.endswith(("sphere", "cylinder", "_add"))
 
@@ -67,6 +77,8 @@ def number_converter(
             number = read
         if not number.is_finite():
             return NO_NUMBER
+        if abs(number.adjusted()) > _MOST_DIGITS:
+            return OUT_OF_BOUNDS
         return as_number(number * factor / divisor if factor != 1 or divisor != 1 else number, field)
 
     return convert
@@ -90,6 +102,8 @@ def unit_converter(unit: Unit, field: CanonicalField) -> Convert:
 
 
 def _scaled(unit: Unit, factor: str, field: CanonicalField) -> Convert:
+    if not _FACTOR.fullmatch(factor):  # of 1e9999999 a fraction would take hours
+        raise ValueError("no factor")
     exact = Fraction(factor)
     return number_converter(
         field,

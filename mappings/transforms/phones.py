@@ -14,6 +14,7 @@ NO_PHONE = Bad(IMPOSSIBLE, "not a telephone number of this country")
 NO_COUNTRY = Bad(IMPOSSIBLE, "without + the practice's country must be known, and it is not")
 NOWHERE = "ZZ"  # the code of CLDR and of the library for a country that is not known
 _NORTH_AMERICA = 1
+_MOST_LETTERS = 250  # as of the library
 _LABEL = re.compile(
     r"^(?:tel|telefon|phone|mobil|mobile|handy|cell|fax|home|work|privat|p|d|g|m|h|w|c)\b[.:]*\s*", re.IGNORECASE
 )
@@ -29,6 +30,8 @@ def phone_converter(region: str) -> Convert:
         text = text_of(raw)
         if text is None:
             return None
+        if len(text) > _MOST_LETTERS:
+            return NO_PHONE
         known = None if plain is None else plain(text)
         if known is not None:
             return known

@@ -132,3 +132,7 @@ def test_a_version_says_itself_when_it_ends_and_then_none_is_complete() -> None:
     assert days_of(known)["a"] == Validity(date(2025, 1, 1), date(2025, 6, 30))
     assert complete_on(known, date(2025, 3, 1)) == {"CDT"}
     assert complete_on(known, date(2025, 8, 1)) == frozenset()
+
+
+def test_an_endless_number_is_none_at_once() -> None:
+    assert plain_number(f"1{' ' * 200_000}2", "DE") is None

@@ -8,8 +8,22 @@ from decimal import Decimal
 
 import pytest
 
+from knowledge.errors import BadInput
+from mappings.compiled import check_correction
 from mappings.records import PracticeFacts
-from mappings.schema import Boolean, CodeMap, Date, Datetime, Number, Phone, Unit
+from mappings.schema import (
+    Boolean,
+    CodeMap,
+    Correction,
+    Date,
+    Datetime,
+    Number,
+    Phone,
+    Split,
+    Transform,
+    Unit,
+    Unpivot,
+)  # fmt: skip
 from mappings.transforms import Bad, Doubtful, Outcome
 
 Convert = Callable[..., Outcome]
@@ -189,3 +203,37 @@ def test_one_and_true_are_not_confused_by_what_was_seen_before(convert: Convert,
 
     as_text = compile_transform(Copy(), canonical_model().field("Patient.chart_number"), berlin)
     assert [as_text(1), as_text(True), as_text(1.0)] == ["1", "true", "1"]
+
+
+@pytest.mark.parametrize(
+    ("path", "transform"),
+    [("Charge.amount", Number()), ("Charge.amount", Number(decimal=",", thousands=".")), ("Patient.phone_home", Phone(region="DE"))],
+)  # fmt: skip
+@pytest.mark.parametrize("filler", [" ", "\u00a0", ",", " x", "9", "("])
+def test_a_text_of_any_length_is_refused_without_being_searched(
+    convert: Convert, path: str, transform: Transform, filler: str
+) -> None:
+    assert isinstance(
+        convert(path, f"1{filler * 200_000}2", transform), Bad
+    )  # squares of the length would take minutes
+
+
+def test_a_power_of_ten_that_no_practice_has_is_out_of_bounds(convert: Convert) -> None:
+    assert isinstance(convert("Charge.amount", Decimal("1e999999"), Number()), Bad)
+    assert isinstance(convert("Charge.amount", Decimal("1e-999999"), Number()), Bad)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Number(divisor=0), Number(thousands="1"), Number(thousands="."), Unit(factor="1/0"), Unit(factor="0"),
+        Unit(factor="1e10000000"), Unit(factor="x"), Unit(words={"min": "0/0"}), Datetime(zone="Mars/X"),
+        Datetime(zone="x" * 5000), Date(from_="%d%d%d"), Date(from_="%Q"), Date(from_=""), Split(pattern="("), Unpivot(constants={"no_field": "x"}),
+    ],
+)  # fmt: skip
+def test_a_transform_that_cannot_run_is_refused_before_it_meets_a_row(transform: Transform) -> None:
+    said = Correction(
+        system="nord", source_table="P", source_column="C", target="Patient.birth_date", transform=transform
+    )
+    with pytest.raises(BadInput, match="cannot run"):
+        check_correction(said)

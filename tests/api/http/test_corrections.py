@@ -54,3 +54,16 @@ async def test_what_is_no_number_is_not_found_and_no_fault(admin: Any) -> None:
     for wrong in ("x", "0", "-1", "99999999999999999999", "1.5", "١"):
         assert (await admin.delete(f"/v1/mappings/corrections/{wrong}")).status_code == 404
     assert (await admin.get("/v1/mappings/corrections", params={"cursor": "WyJ4Il0"})).status_code == 422
+
+
+async def test_a_transform_that_cannot_run_is_refused_and_not_stored(admin: Any) -> None:
+    corrected = {"target_table": "Patient", "target_column": "birth_date"}
+    for wrong in (
+        {"kind": "split", "pattern": "("}, {"kind": "unit", "factor": "1/0"}, {"kind": "datetime", "zone": "x" * 5000},
+    ):  # fmt: skip
+        refused = await admin.post(
+            "/v1/mappings/corrections", json={**SAID, "corrected": corrected, "transform": wrong}
+        )
+        assert refused.status_code == 422
+        assert "cannot run" in refused.json()["detail"]
+    assert (await admin.get("/v1/mappings/corrections")).json()["items"] == []
