@@ -13,7 +13,6 @@ from api.paging import Cursor, Limit, Listing, listing, place_of
 from api.routing import resource
 from api.service import Served, context_for
 from knowledge.canonical import canonical_model
-from knowledge.catalogue import catalogue
 from knowledge.errors import BadInput
 from mappings.compiled import check_correction
 from mappings.schema import Correction, Transform
@@ -35,7 +34,10 @@ class Target(Form):
 
 
 class CorrectionForm(Form):
-    """A person's word on one column: where it belongs, or null where it belongs nowhere."""
+    """A person's word on one column: where it belongs, or null where it belongs nowhere.
+
+    `system` is what the schema names as its `system`: one of the catalogue, or any that you map by name.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -110,8 +112,6 @@ async def correct_mapping(body: CorrectionForm, caller: Operator, service: Serve
     """Say where a column really belongs; later suggestions learn from it, running integrations are mapped anew."""
     from agents.remapping import remap_system
 
-    if body.system not in catalogue():
-        raise BadInput("body, system", f"there is no system {body.system!r}.", "`patchbay systems` lists them.")
     target = None
     if body.corrected is not None:
         target = f"{body.corrected.target_table}.{body.corrected.target_column}"

@@ -67,3 +67,15 @@ async def test_a_transform_that_cannot_run_is_refused_and_not_stored(admin: Any)
         assert refused.status_code == 422
         assert "cannot run" in refused.json()["detail"]
     assert (await admin.get("/v1/mappings/corrections")).json()["items"] == []
+
+
+async def test_a_system_that_nobody_described_learns_as_it_does_from_a_file(admin: Any) -> None:
+    target = {"target_table": "Patient", "target_column": "occupation"}
+    named = {"system": "acme_dent", "source_table": "PATIENT", "source_column": "XQ7", "corrected": target}
+    assert (await admin.post("/v1/mappings/corrections", json=named)).status_code == 201
+    lines = (await admin.post("/v1/mappings/suggest", json={"source": {**SOURCE, "system": "acme_dent"}})).json()[
+        "mappings"
+    ]
+    best = next(each for each in lines if each["source_column"] == "XQ7")
+    assert (best["decision"], best["candidates"][0]["target_column"]) == ("accept", "occupation")
+    assert await suggested(admin) != ("accept", "occupation")
