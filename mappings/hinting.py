@@ -119,6 +119,10 @@ def contradiction(
     if parts is not None:
         return parts if parts.strength > 0.5 else None
     refused = _refusal(field, transform, profile, practice)
+    if refused and field.type == "phone" and not known_country:
+        refused = Doubt(
+            refused.strength, "most of its numbers cannot be read while the practice's country is not known"
+        )
     return refused or doubt(field, profile, country)
 
 

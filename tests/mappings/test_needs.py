@@ -7,7 +7,7 @@ import re
 import pytest
 
 from knowledge.canonical import canonical_model
-from mappings.needs import column_needs
+from mappings.needs import column_needs, single_need
 from mappings.placing import Need
 from mappings.records import PracticeFacts
 from mappings.schema import (
@@ -230,3 +230,10 @@ def test_a_key_to_a_table_of_codes_becomes_a_code_table() -> None:
     assert need == Need((CodeMap(map={"1": "booked", "2": "cancelled", "3": "arrived"}),))
     assert lookup_of("Appointment.status", [1, 2], ["geplant", "qqq", "zzz"]).doubt is not None
     assert lookup_of("Appointment.status", [1, 2], []).doubt is not None
+
+
+def test_national_numbers_of_no_known_country_are_asked_for_that_reason() -> None:
+    column = Column(name="telefone", samples=("(21) 98765-4321", "11 3456-7890"))
+    assert "country is not known" in (single_need(FIELD("Patient.phone_home"), column, None).doubt or "")
+    brazil = PracticeFacts("America/Sao_Paulo", "BR", "BRL")
+    assert single_need(FIELD("Patient.phone_home"), column, brazil).doubt is None
