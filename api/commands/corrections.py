@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.output import Output, short_time
 from api.running import context_of, run, store_for
+from tools.store.errors import NotFound
 
 if TYPE_CHECKING:
     from tools.store.models import KeptCorrection
@@ -33,10 +34,15 @@ def run_corrections(system: str | None, take_back: Sequence[int], *, as_json: bo
 async def _take_back(output: Output, store: Store, numbers: Sequence[int]) -> None:
     from agents.remapping import remap_system
 
+    numbers = list(dict.fromkeys(numbers))
+    known = {each.number for each in await _all_of(store, None)}  # all are checked before any is forgotten
+    for number in numbers:
+        if number not in known:
+            raise NotFound("correction", str(number))
     kept = [await store.corrections.take_back(number) for number in numbers]
     systems = sorted({each.correction.system for each in kept})
     changed = [each for system in systems for each in await remap_system(context_of(store), system)]
-    output.line({"event": "taken_back", "corrections": list(numbers), "remapped": changed})
+    output.line({"event": "taken_back", "corrections": numbers, "remapped": changed})
     output.text(f"Corrections taken back: {len(kept)}.")
     for each in changed:
         output.text(f"{each} is mapped anew; `patchbay sync {each}` reads it again now, else its next sync does.")

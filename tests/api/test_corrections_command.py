@@ -41,3 +41,16 @@ def test_one_is_taken_back_by_its_number_and_an_unknown_one_is_said(patchbay: Pa
     assert again.code != 0
     assert "There is no correction" in again.err
     assert "No corrections yet" in patchbay("corrections").out
+
+
+def test_of_several_numbers_all_are_known_or_none_is_taken_back(patchbay: Patchbay, tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    said.write_text(line("A", "notes") + "\n", encoding="utf-8")
+    patchbay("correct", str(said))
+    (kept,) = patchbay("corrections", "--json").lines
+    number = str(kept["number"])
+    for unknown in ("999", "9" * 30):
+        ended = patchbay("corrections", "--take-back", number, "--take-back", unknown)
+        assert "There is no correction" in ended.err
+        assert patchbay("corrections", "--json").lines == [kept]
+    assert patchbay("corrections", "--take-back", number, "--take-back", number).code == 0
