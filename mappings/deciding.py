@@ -115,9 +115,7 @@ class Decider:
             need, decision = Need((self._reading(row, chosen[0], readings),)), "no_match"
         elif field is not None:
             need = single_need(field, reading.columns[row], self.practice, reading.profiles[row])
-        if keyed is not None or (
-            decision == "review" and self.space.canonical and confidences[0] >= self.weights.accept
-        ):
+        if keyed is not None or (decision == "review" and self._is_sure(row, chosen[0], confidences[0])):
             decision = "accept"
         others = tuple(
             _built(self.space, at, p, self._reading(row, at, readings), why)
@@ -194,6 +192,14 @@ class Decider:
             inferred = infer(field, self.ranking.signals.reading.profiles[row])
             known[alike] = inferred.reading if isinstance(inferred, Known) else Copy()
         return known[alike]
+
+    def _is_sure(self, row: int, at: int, confidence: float) -> bool:
+        """A key is its table's: however much it looks like one, the table must surely carry that entity."""
+        if not self.space.canonical or confidence < self.weights.accept:
+            return False
+        table = self.ranking.signals.reading.table_of[row]
+        claim = self.ranking.claims[table, self.ranking.signals.table_index[at]]
+        return not self.space.fields[at].is_id or bool(claim >= _SURE_TABLE)
 
     def _is_nothing(self, confidence: float, none: float) -> bool:
         return none > confidence and none >= self.weights.no_match

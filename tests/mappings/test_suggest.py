@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -187,3 +188,18 @@ def test_the_shipped_weights_say_what_made_them() -> None:
     weights = shipped_weights()
     assert weights.command.startswith("python -m evals.fit_mapping")
     assert 0.5 < weights.accept <= 1
+
+
+def test_a_key_of_a_table_that_may_be_something_else_is_never_accepted_unasked() -> None:
+    payers = Table(
+        name="convenio", columns=(Column(name="id", type="integer", primary_key=True), Column(name="nome", type="text"))
+    )
+    patient = Table(
+        name="paciente",
+        columns=tuple(Column(name=each, type="text") for each in ("nome", "data_nascimento", "telefone", "convenio")),
+    )
+    eager = replace(shipped_weights(), accept=0.5)
+    (key, *_) = suggest(Schema(tables=(payers, patient)), weights=eager)
+    assert key.best is not None
+    assert key.best.confidence > 0.5
+    assert key.decision == "review"
