@@ -24,7 +24,7 @@ _LIKE, _ELSEWHERE, _UNPROVEN, _MOST = 1.0, 5.0, 2.5, 6.0  # log odds
 _ELSEWHERE_TABLES, _RENAMED = 0.5, 0.9
 _OLDER = 0.8  # what a word counts beside a later one on the same column
 _FLOOR = -7.0  # log odds below which no option falls, so that a word can lift it again
-_BY_CHANCE = 0.02  # how likely any one field is to somebody who does not care
+_BY_CHANCE, _NOTHING_BY_CHANCE = 0.02, 0.5  # how likely any one field, and nothing, is to somebody who does not care
 _CLEAR, _DENIED, _PROVEN = 0.85, 0.5, 4
 
 
@@ -131,8 +131,10 @@ def take_in(corrections: Sequence[Correction], reading: Reading, space: TargetSp
     for word in words:
         if word.practice is None:
             told.fixed[word.row] = word.target
-        if word.practice in believed:
-            _believe(word, told, reading, space, _ELSEWHERE if word.practice in proven else _UNPROVEN)
+        if word.practice in proven or (word.practice is None and None in believed):
+            _believe(word, told, reading, space)
+        elif word.practice in believed:
+            _lean(word, told)
     own = [word for word in by_practice[None] if None in believed]
     _lean_on_like_columns(own, told, reading, space)
     exact = [word for word in words if word.practice in proven and word.weight == 1]
@@ -189,19 +191,29 @@ def _is_believed(said: Sequence[Word], first: FirstLook) -> bool:
         return True  # too few to judge, and too few to do harm: nobody is spared a question by them
     clear = np.maximum(first.fields[rows].max(axis=1), first.none[rows]) > _CLEAR
     against = int((clear & (own < _DENIED)).sum())
-    likelier = float(np.log((0.9 * own + 0.1 * _BY_CHANCE) / _BY_CHANCE).sum())
-    return likelier >= 0 and against <= 2 + (int(clear.sum()) - against) / 4
+    agreed = int(clear.sum()) - against
+    chance = np.where(targets == NOTHING, _NOTHING_BY_CHANCE, _BY_CHANCE)
+    likelier = float(np.log((0.9 * own + 0.1 * chance) / chance).sum())
+    return likelier >= 0 and against <= max(1, min(2 + agreed / 4, agreed))
 
 
-def _believe(word: Word, told: Told, reading: Reading, space: TargetSpace, weight: float) -> None:
+def _believe(word: Word, told: Told, reading: Reading, space: TargetSpace) -> None:
+    """What was said here, or by those who proved right elsewhere, tells of the column, its table and the habits."""
     here = word.practice is None
     told.heard[word.row] = word.target
     share = 1.0 if here else _ELSEWHERE_TABLES * word.weight
     told.tables[reading.table_of[word.row]] += share * _likelihood(word.target, space)
     if not here:
         told.leaning[word.row] *= _OLDER
-        told.leaning[word.row, word.target] += word.weight * weight  # NOTHING is the last place
+        told.leaning[word.row, word.target] += word.weight * _ELSEWHERE  # NOTHING is the last place
         told.reasons[word.row, word.target] = _reason(word, "at another practice")
+
+
+def _lean(word: Word, told: Told) -> None:
+    """A word of those who said too little to be judged: it tells of its column alone, and many count as one."""
+    leaning = told.leaning[word.row]
+    leaning[word.target] = max(leaning[word.target], word.weight * _UNPROVEN)
+    told.reasons[word.row, word.target] = _reason(word, "at another practice")
 
 
 def _likelihood(target: int, space: TargetSpace) -> FloatArray:

@@ -19,6 +19,7 @@ _UNKNOWN_WEIGHT = 0.7
 _TABLE_WORD, _REPEATED = 0.25, 0.15
 _LEAST_SPOKEN = 0.3  # what a reading of a language that the source does not speak counts
 _DESCRIPTION_SLOTS = 10
+_TYING = 3  # letters of a word that no glossary knows: des, of, del
 _LABEL_SLOTS = 6
 _SAMPLES = 30  # of a column: more say nothing new about its kind
 _TABLE_MARKS = frozenset({"tab", "tbl", "t", "v", "vw", "w", "view", "table", "dbo", "public", "sys", "app"})
@@ -68,7 +69,7 @@ def read_schema(source: Schema, space: TargetSpace) -> Reading:
     names = _bag(own, None, space, spoken)
     return Reading(
         tables=source.tables, columns=columns, table_of=table_of, names=names,
-        local=_bag(resolved, weights, space, spoken), descriptions=_bag(descriptions, None, space, spoken),
+        local=_bag(resolved, weights, space, spoken), descriptions=_bag(descriptions, _telling(descriptions, table_of, table_slots), space, spoken),
         table_names=_bag(table_slots, None, space, spoken),
         table_descriptions=_bag(
             [slots(t.description or "")[:_DESCRIPTION_SLOTS] for t in source.tables], None, space, spoken
@@ -115,6 +116,20 @@ def _local_weights(
             factors.append(factor)
         weights.append(factors)
     return weights
+
+
+def _telling(
+    texts: Sequence[Sequence[Slot]], table_of: np.ndarray, table_slots: Sequence[Sequence[Slot]]
+) -> list[list[float]]:
+    """A factor for each word of a description: small where it names the table or only ties others (`Nachname des Patienten`)."""
+    atoms = [frozenset(atom for slot in slots for atom in slot.atoms) for slots in table_slots]
+    return [[_said(slot, atoms[at]) for slot in slots] for slots, at in zip(texts, table_of, strict=True)]
+
+
+def _said(slot: Slot, table: frozenset[str]) -> float:
+    if not slot.readings and len(slot.text) <= _TYING:
+        return _REPEATED
+    return _TABLE_WORD if slot.atoms and slot.atoms <= table else 1.0
 
 
 def _resolve_bare_names(

@@ -113,3 +113,17 @@ def test_of_practices_that_contradict_each_other_the_more_count() -> None:
     against = [each.model_copy(update={"practice": "int_e"}) for each in one]
     assert likely(lines(*many, *against)["PATIENT.XQ7"], "Patient.notes") >= 0.99
     assert likely(lines(*against, *many)["PATIENT.XQ7"], "Patient.notes") >= 0.99
+
+
+def test_who_says_nothing_of_everything_is_believed_nowhere_else() -> None:
+    nothing = [said("PATIENT", column.name, None, "int_c") for column in SOURCE.tables[0].columns]
+    assert lines(*nothing) == lines()
+
+
+def test_many_of_whom_each_says_too_little_to_be_judged_decide_nothing() -> None:
+    words = [
+        said("T17", column, "Frame.brand", f"int_{at}") for at in range(50) for column in ("BETRAG", "DATUM", "ART")
+    ]
+    after = lines(*words)
+    assert {after[f"T17.{column}"].decision for column in ("BETRAG", "DATUM", "ART")} <= {"review", "no_match"}
+    assert likely(after["T17.BETRAG"], "Frame.brand") < 0.5
