@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mappings.targets import FloatArray
 
-_WIDTH = 0.7  # standard deviation of a weight's shift before anything is known
+_WIDTH = 0.1  # standard deviation of a weight's shift before anything is known
 _STEPS = 8
 
 
